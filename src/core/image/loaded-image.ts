@@ -1,0 +1,11 @@
+/** An image at the place where it ran. */
+import type { Sentence } from '../sentence.js';
+import type { Image } from './image.js';
+
+export interface LoadedImage {
+  readonly image: Image;
+  /** Runtime minus link address. */
+  readonly bias: bigint;
+  /** How the bias was found; absent where it is 0 because the image runs where it was linked. */
+  readonly biasFrom?: Sentence;
+}
