@@ -54,7 +54,8 @@ export interface MsrSuspect {
   readonly address: number;
   /** Absent where no row covers the number. */
   readonly name?: string;
-  readonly access: 'read' | 'write';
+  /** Absent where neither the image nor the log tells. */
+  readonly access?: 'read' | 'write';
   /** EDX:EAX of a write. */
   readonly value?: bigint;
   readonly origin: 'host' | 'guest';

@@ -261,7 +261,7 @@ function msrJson(msr: MsrSuspect): JsonObject {
   return {
     address: hex(msr.address),
     name: msr.name ?? null,
-    access: msr.access,
+    access: msr.access ?? null,
     value: msr.value === undefined ? null : hex(msr.value),
     origin: msr.origin,
   };

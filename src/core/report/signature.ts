@@ -40,7 +40,8 @@ export function exceptionName(fault: Fault): string {
 
 /** `RDMSR 0x491`, `WRMSR 0x79`. */
 export function msrAccess(msr: Pick<MsrSuspect, 'access' | 'address'>): string {
-  return `${msr.access === 'read' ? 'RDMSR' : 'WRMSR'} ${hex(msr.address)}`;
+  const instruction = msr.access === undefined ? 'MSR' : msr.access === 'read' ? 'RDMSR' : 'WRMSR';
+  return `${instruction} ${hex(msr.address)}`;
 }
 
 /** The strongest finding about one crash that names an MSR; findings come strongest first. */
