@@ -38,8 +38,8 @@ export function exceptionName(fault: Fault): string {
   return fault.vector === undefined ? 'exception' : `vector ${fault.vector}`;
 }
 
-/** `RDMSR 0x491`, `WRMSR 0x79`. */
-export function msrAccess(msr: Pick<MsrSuspect, 'access' | 'address'>): string {
+/** `RDMSR 0x491`, `WRMSR 0x79`; `MSR 0x491` where nothing tells whether it was read or written. */
+export function msrAccess(msr: MsrSuspect): string {
   const instruction = msr.access === undefined ? 'MSR' : msr.access === 'read' ? 'RDMSR' : 'WRMSR';
   return `${instruction} ${hex(msr.address)}`;
 }

@@ -6,17 +6,11 @@
  */
 import { type Arch, hex, type LinkAddress, linkAddress, type RuntimeAddress, runtimeAddress, toLink, wordSize } from '../addresses.js';
 import type { Image } from '../image/image.js';
+import type { LoadedImage } from '../image/loaded-image.js';
 import type { CpuCrash, StackMemory } from '../log/crash-log.js';
 import { type Sentence, say } from '../sentence.js';
 import type { ReportCrash, ReportFrame, WordMeaning } from './report.js';
 import { functionName } from './signature.js';
-
-/** An image and where it ran. */
-export interface PlacedImage {
-  readonly image: Image;
-  /** Runtime minus link address. */
-  readonly bias: bigint;
-}
 
 export interface ValueMeaning {
   readonly kind: 'code' | 'data' | 'stack' | 'text';
@@ -30,7 +24,7 @@ const longestText = 64;
 const lowestAddress = 0x1000n;
 
 /** `undefined` where nothing covers the value. */
-export function describeWord(value: bigint, images: readonly PlacedImage[], crash: CpuCrash): ValueMeaning | undefined {
+export function describeWord(value: bigint, images: readonly LoadedImage[], crash: CpuCrash): ValueMeaning | undefined {
   if (value < lowestAddress) return undefined;
   const { range } = crash.stack;
   if (range !== undefined && value >= range.start && value < range.end) {
@@ -44,7 +38,7 @@ export function describeWord(value: bigint, images: readonly PlacedImage[], cras
   return undefined;
 }
 
-function describeIn(value: bigint, { image, bias }: PlacedImage): ValueMeaning | undefined {
+function describeIn(value: bigint, { image, bias }: LoadedImage): ValueMeaning | undefined {
   const link = toLink(runtimeAddress(value), bias);
   if (link === undefined) return undefined;
   if (image.isCode(link)) {
@@ -84,7 +78,7 @@ function stringAt(image: Image, at: LinkAddress): string | undefined {
 }
 
 /** Registers that point somewhere known, by register name. */
-export function registerMeanings(crash: CpuCrash, images: readonly PlacedImage[]): ReadonlyMap<string, Sentence> {
+export function registerMeanings(crash: CpuCrash, images: readonly LoadedImage[]): ReadonlyMap<string, Sentence> {
   const meanings = new Map<string, Sentence>();
   for (const [name, value] of crash.registers) {
     const meaning = describeWord(value, images, crash);
@@ -96,7 +90,7 @@ export function registerMeanings(crash: CpuCrash, images: readonly PlacedImage[]
 /** The dumped words that mean something, in dump order. */
 export function wordMeanings(
   { crash, frames }: Pick<ReportCrash, 'crash' | 'frames'>,
-  images: readonly PlacedImage[],
+  images: readonly LoadedImage[],
 ): readonly WordMeaning[] {
   const roles = wordRoles(crash, frames);
   const texts = textRuns(crash.stack, crash.arch);
