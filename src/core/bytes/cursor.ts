@@ -1,0 +1,230 @@
+/**
+ * The bounds-checked cursor that every ELF and DWARF byte goes through. Little endian.
+ *
+ * In: a piece of a section. Out: numbers and strings. Refuses: to read past its end, LEB128 numbers of more than
+ * ten bytes, and offsets that a JavaScript number cannot hold. Throws `FormatError` only.
+ */
+import { FormatError, type FormatErrorKind } from './format-error.js';
+
+const { fromCharCode } = String;
+const { isSafeInteger } = Number;
+const { asIntN, asUintN } = BigInt;
+const toBigInt = BigInt;
+const TWO_32 = 2 ** 32;
+const decoder = new TextDecoder();
+
+/** Longest LEB128 encoding of 64 bits. */
+const LEB_BYTES = 10;
+
+/** Text of `bytes[start, end)`: UTF-8, with a fast way for the usual short ASCII name. */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start > 256) return decoder.decode(bytes.subarray(start, end));
+  let text = '';
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte >= 0x80) return decoder.decode(bytes.subarray(start, end));
+    text += fromCharCode(byte);
+  }
+  return text;
+}
+
+export class Cursor {
+  /** Index of the next byte. Callers may set it; every read checks it. */
+  at: number;
+  readonly end: number;
+  private readonly view: DataView;
+
+  constructor(
+    readonly bytes: Uint8Array,
+    /** Name of the section, for errors. */
+    readonly where: string,
+    /** Offset of `bytes[0]` in that section. */
+    readonly base = 0,
+    at = 0,
+  ) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.end = bytes.byteLength;
+    this.at = at;
+  }
+
+  fail(kind: FormatErrorKind, problem: string): FormatError {
+    return new FormatError(kind, this.where, this.base + this.at, problem);
+  }
+
+  get left(): number {
+    return this.end - this.at;
+  }
+
+  private need(count: number): number {
+    const at = this.at;
+    if (!(at >= 0 && at + count <= this.end)) {
+      throw this.fail('malformed', `${count} bytes wanted, ${this.end - at} left`);
+    }
+    this.at = at + count;
+    return at;
+  }
+
+  u8(): number {
+    const at = this.at;
+    if (!(at >= 0 && at < this.end)) throw this.fail('malformed', '1 byte wanted, 0 left');
+    this.at = at + 1;
+    return this.bytes[at] ?? 0;
+  }
+
+  s8(): number {
+    return this.view.getInt8(this.need(1));
+  }
+
+  u16(): number {
+    return this.view.getUint16(this.need(2), true);
+  }
+
+  s16(): number {
+    return this.view.getInt16(this.need(2), true);
+  }
+
+  u24(): number {
+    const at = this.need(3);
+    return this.view.getUint16(at, true) + this.view.getUint8(at + 2) * 0x10000;
+  }
+
+  u32(): number {
+    return this.view.getUint32(this.need(4), true);
+  }
+
+  s32(): number {
+    return this.view.getInt32(this.need(4), true);
+  }
+
+  /** An unsigned 64-bit offset, size or count. */
+  u64(): number {
+    const at = this.need(8);
+    const value = this.view.getUint32(at + 4, true) * TWO_32 + this.view.getUint32(at, true);
+    if (isSafeInteger(value)) return value;
+    this.at = at;
+    throw this.fail('malformed', `64-bit number too large: 0x${this.view.getBigUint64(at, true).toString(16)}`);
+  }
+
+  /** All 64 bits, signed; not exact outside 53 bits, which is no address of any CPU (addresses.ts). */
+  s64(): number {
+    const at = this.need(8);
+    return this.view.getInt32(at + 4, true) * TWO_32 + this.view.getUint32(at, true);
+  }
+
+  bigU64(): bigint {
+    return this.view.getBigUint64(this.need(8), true);
+  }
+
+  /** A link address of 1, 2, 4 or 8 bytes: 8-byte ones signed, shorter ones unsigned. */
+  address(size: number): number {
+    switch (size) {
+      case 8:
+        return this.s64();
+      case 4:
+        return this.u32();
+      case 2:
+        return this.u16();
+      case 1:
+        return this.u8();
+      default:
+        throw this.fail('unsupported', `address size ${size}`);
+    }
+  }
+
+  /** An offset of 4 (32-bit DWARF) or 8 bytes. */
+  offset(size: 4 | 8): number {
+    return size === 4 ? this.u32() : this.u64();
+  }
+
+  /** Unsigned LEB128 (DWARF 5 §7.6) below 2^53. */
+  uleb(): number {
+    const first = this.u8();
+    if (first < 0x80) return first;
+    const start = this.at - 1;
+    let value = first & 0x7f;
+    let scale = 128;
+    for (let count = 1; count < LEB_BYTES; count++) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (isSafeInteger(value)) return value;
+        break;
+      }
+      scale *= 128;
+    }
+    this.at = start;
+    throw this.fail('malformed', 'LEB128 number too large');
+  }
+
+  /** Signed LEB128 within 53 bits. */
+  sleb(): number {
+    const start = this.at;
+    let value = 0;
+    let scale = 1;
+    for (let count = 0; count < LEB_BYTES; count++) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      scale *= 128;
+      if (byte < 0x80) {
+        // A negative number ends in a set bit 6. Of ten bytes only one bit counts in the last: the value is exact modulo 2^64 only as a bigint.
+        if (count < LEB_BYTES - 1) {
+          const signed = byte & 0x40 ? value - scale : value;
+          if (isSafeInteger(signed)) return signed;
+        }
+        this.at = start;
+        const big = Number(this.bigSleb());
+        if (isSafeInteger(big)) return big;
+        break;
+      }
+    }
+    this.at = start;
+    throw this.fail('malformed', 'signed LEB128 number too large');
+  }
+
+  bigUleb(): bigint {
+    return asUintN(64, this.bigLeb(false));
+  }
+
+  bigSleb(): bigint {
+    return asIntN(64, this.bigLeb(true));
+  }
+
+  private bigLeb(signed: boolean): bigint {
+    let value = 0n;
+    let shift = 0n;
+    for (let count = 0; count < LEB_BYTES; count++) {
+      const byte = this.u8();
+      value |= toBigInt(byte & 0x7f) << shift;
+      shift += 7n;
+      if (byte < 0x80) return signed && byte & 0x40 ? value - (1n << shift) : value;
+    }
+    throw this.fail('malformed', 'LEB128 number of more than 10 bytes');
+  }
+
+  skipLeb(): void {
+    for (let count = 0; count < LEB_BYTES; count++) if (this.u8() < 0x80) return;
+    throw this.fail('malformed', 'LEB128 number of more than 10 bytes');
+  }
+
+  skip(count: number): void {
+    this.need(count);
+  }
+
+  take(count: number): Uint8Array {
+    const at = this.need(count);
+    return this.bytes.subarray(at, at + count);
+  }
+
+  /** Text up to the next NUL, which is passed too. */
+  text(): string {
+    const start = this.at;
+    this.skipText();
+    return textOf(this.bytes, start, this.at - 1);
+  }
+
+  skipText(): void {
+    const end = this.bytes.indexOf(0, this.at);
+    if (end < 0) throw this.fail('malformed', 'string without an end');
+    this.at = end + 1;
+  }
+}
