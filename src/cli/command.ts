@@ -58,9 +58,7 @@ async function standardInput(): Promise<Uint8Array> {
 export async function readText(path: string): Promise<string> {
   const bytes = path === '-' ? await standardInput() : readBytes(path);
   if (bytes.length > limits.logBytes) {
-    throw new CommandError(
-      `${path}: ${bytes.length} bytes; at most ${limits.logBytes} are read: cut the log to the boot that crashed`,
-    );
+    throw new CommandError(`${path}: ${bytes.length} bytes; at most ${limits.logBytes} are read: cut the log to the boot that crashed`);
   }
   return decodeText(bytes);
 }

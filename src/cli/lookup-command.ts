@@ -1,6 +1,6 @@
 /** `lookup`: addresses to functions and lines, printed as `llvm-symbolizer --inlining` prints them. */
 import { parseArgs } from 'node:util';
-import { hex, linkAddress, linkAddressOf, linkAddressValue, type LinkAddress } from '../core/addresses.js';
+import { hex, type LinkAddress, linkAddress, linkAddressOf, linkAddressValue } from '../core/addresses.js';
 import type { Image } from '../core/image/image.js';
 import { openImage } from '../core/image/open-image.js';
 import type { SourceLookup } from '../core/image/symbolize.js';
@@ -17,7 +17,8 @@ interface Asked {
 function parseAddress(text: string, place: string): LinkAddress {
   const digits = /^(?:0[xX])?([0-9a-fA-F]{1,16})$/.exec(text)?.[1];
   const address = digits === undefined ? undefined : linkAddressOf(BigInt(`0x${digits}`));
-  if (address === undefined) throw new CommandError(`${place}: ${JSON.stringify(text.slice(0, 40))} is no address; give hexadecimal digits, with or without 0x`);
+  if (address === undefined)
+    throw new CommandError(`${place}: ${JSON.stringify(text.slice(0, 40))} is no address; give hexadecimal digits, with or without 0x`);
   return address;
 }
 
@@ -76,7 +77,8 @@ export async function lookupCommand(args: readonly string[], write: (text: strin
     allowPositionals: true,
   });
   if (values.image === undefined) throw new CommandError('lookup: --image FILE is missing; name the ELF file');
-  if (positionals.length === 0) throw new CommandError('lookup: no address; give addresses, or - to read them from standard input, one a line');
+  if (positionals.length === 0)
+    throw new CommandError('lookup: no address; give addresses, or - to read them from standard input, one a line');
   const addresses = await addressesOf(positionals);
   const less = values['return-addresses'] === true ? 1 : 0;
   const { image, close } = open(values.image);

@@ -48,7 +48,11 @@ export function placeImage(image: Image, log: CrashLog): LoadedImage {
   if (image.type === 'shared') {
     const [only, ...others] = runtimeBases(log);
     if (only && others.length === 0) {
-      return { image, bias: only.base - linked, biasFrom: say`position-independent; the log says that the runtime starts at ${hex(only.base)}` };
+      return {
+        image,
+        bias: only.base - linked,
+        biasFrom: say`position-independent; the log says that the runtime starts at ${hex(only.base)}`,
+      };
     }
   }
   return { image, bias: 0n };

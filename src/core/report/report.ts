@@ -16,7 +16,7 @@ export interface MatchEvidence {
     | 'pc-in-code'
     | 'bytes-fit-fault'
     | 'call-before-return-address'
-    | 'callee-agreement'
+    | 'code-words'
     | 'vcpu-in-array'
     | 'stack-in-array'
     | 'image-length'
@@ -121,6 +121,8 @@ export interface ReportContext {
   readonly repositoryUrl?: string;
   /** 40 hex digits of the build's commit. */
   readonly commit?: string;
+  /** `https://github.com/owner/repo` of this tool, validated by the edge: where a wrong answer is told. Absent: the foot says it in words. */
+  readonly toolRepositoryUrl?: string;
 }
 
 export interface CandidateRow {

@@ -1,0 +1,367 @@
+/**
+ * Does this image belong to this log? A verdict from independent signals, each with its count and its evidence.
+ *
+ * In: the log, placed images, the walks over them. Out: one verdict an image. Refuses: to call an image a match on words alone;
+ * one signal that contradicts outweighs any number that agree (docs/decisions/0007).
+ */
+import {
+  hex,
+  type LinkAddress,
+  linkAddress,
+  linkAddressValue,
+  type RuntimeAddress,
+  runtimeAddress,
+  toLink,
+  wordSize,
+} from '../addresses.js';
+import type { CpuCrash, CrashLog } from '../log/crash-log.js';
+import type { Platform } from '../platform.js';
+import type { MatchEvidence, Verdict } from '../report/report.js';
+import { say } from '../sentence.js';
+import { callBefore } from '../unwind/call-sites.js';
+import type { Backtrace } from '../unwind/frame.js';
+import { fitsFault } from './fits-fault.js';
+import type { Image } from './image.js';
+import type { LoadedImage } from './loaded-image.js';
+import { codeStart, runtimeBases } from './place-image.js';
+import { runtimeSha1 } from './runtime-hash.js';
+import { typeSize } from './type-size.js';
+
+export interface MatchInput {
+  readonly log: CrashLog;
+  readonly images: readonly { readonly loaded: LoadedImage; readonly hypervisorLength?: number }[];
+  /** One a crash, in the log's order, over these images. */
+  readonly backtraces: readonly Backtrace[];
+  readonly platform: Platform;
+}
+
+export interface ImageMatch {
+  readonly verdict: Verdict;
+  readonly evidence: readonly MatchEvidence[];
+}
+
+/** XMHF links its runtime behind the bootloader's and the secure loader's windows. */
+const isRuntime = (start: LinkAddress): boolean => start >= 0x200_0000 || start < 0;
+
+export function matchImages({ log, images, backtraces, platform }: MatchInput): ImageMatch[] {
+  const matches = images.map(({ loaded, hypervisorLength }, index) => {
+    const evidence = signals(log, loaded, hypervisorLength, index, backtraces, platform);
+    return { verdict: verdictOf(evidence), evidence };
+  });
+  return matches.map((match, index) => withRivals(match, index, matches, images));
+}
+
+/** Two images of one place that fit equally well cannot both have run. */
+function withRivals(match: ImageMatch, index: number, matches: readonly ImageMatch[], images: MatchInput['images']): ImageMatch {
+  if (match.verdict !== 'match' && match.verdict !== 'probable') return match;
+  const own = images[index];
+  if (own === undefined) return match;
+  const rivals = images.filter(
+    ({ loaded }, other) =>
+      other !== index &&
+      matches[other]?.verdict === match.verdict &&
+      samePlace(loaded, own.loaded) &&
+      !sameCode(loaded.image, own.loaded.image),
+  );
+  return rivals.length === 0 ? match : { ...match, verdict: 'ambiguous' };
+}
+
+function samePlace(left: LoadedImage, right: LoadedImage): boolean {
+  const [one, other] = [codeStart(left.image), codeStart(right.image)];
+  return (
+    one !== undefined &&
+    other !== undefined &&
+    left.image.arch === right.image.arch &&
+    BigInt(one) + left.bias === BigInt(other) + right.bias
+  );
+}
+
+function sameCode(left: Image, right: Image): boolean {
+  const sections = left.sections.filter(({ executable, hasBytes }) => executable && hasBytes);
+  return sections.every(({ address, size }) => {
+    const [one, other] = [left.bytesAt(address, size), right.bytesAt(address, size)];
+    return one !== undefined && other !== undefined && one.every((byte, at) => byte === other[at]);
+  });
+}
+
+function signals(
+  log: CrashLog,
+  loaded: LoadedImage,
+  hypervisorLength: number | undefined,
+  index: number,
+  backtraces: readonly Backtrace[],
+  platform: Platform,
+): MatchEvidence[] {
+  const evidence: MatchEvidence[] = [];
+  const start = codeStart(loaded.image);
+  if (start === undefined) return evidence;
+  const runtime = isRuntime(start);
+  const crashes = log.crashes.filter((crash) => concerns(crash, loaded, runtime));
+  if (runtime) {
+    evidence.push(...width(log, loaded), ...linkAddressSignal(log, loaded, start));
+  }
+  if (crashes.length > 0) {
+    evidence.push(
+      ...pcInCode(crashes, loaded),
+      ...bytesFitFault(crashes, loaded, platform),
+      ...callsOfFrames(log, backtraces, index, crashes),
+      ...codeWords(crashes, loaded, platform),
+    );
+  }
+  if (runtime) {
+    evidence.push(...vcpuInArray(log.crashes, loaded), ...stackInArray(log, loaded), ...imageHash(log, loaded, platform));
+    if (hypervisorLength !== undefined && log.facts.imageLength !== undefined) {
+      const { value, line } = log.facts.imageLength;
+      const equal = value === hypervisorLength;
+      evidence.push({
+        check: 'image-length',
+        passed: equal ? 1 : 0,
+        of: 1,
+        detail: say`the hypervisor image beside it has ${hex(hypervisorLength)} bytes, line ${line} says ${hex(value)}`,
+      });
+    }
+  }
+  return evidence;
+}
+
+/** A crash concerns the image that holds its PC; a wild PC concerns the runtime. */
+function concerns(crash: CpuCrash, loaded: LoadedImage, runtime: boolean): boolean {
+  const { pc } = crash.fault;
+  if (pc === undefined) return false;
+  const { low, high } = extent(loaded);
+  return (pc >= low && pc < high) || (runtime && crash.stack.words.some(({ value }) => value >= low && value < high));
+}
+
+/** From the first to the last allocated byte, as runtime addresses. */
+function extent({ image, bias }: LoadedImage): { readonly low: bigint; readonly high: bigint } {
+  let low: bigint | undefined;
+  let high = 0n;
+  for (const { allocated, size, address } of image.sections) {
+    if (!allocated || size === 0) continue;
+    const at = linkAddressValue(address) + bias;
+    if (low === undefined || at < low) low = at;
+    if (at + BigInt(size) > high) high = at + BigInt(size);
+  }
+  return { low: low ?? 0n, high };
+}
+
+function width(log: CrashLog, { image }: LoadedImage): MatchEvidence[] {
+  if (log.arch === undefined) return [];
+  return [{ check: 'width', passed: log.arch === image.arch ? 1 : 0, of: 1, detail: say`the log is ${log.arch}, the image ${image.arch}` }];
+}
+
+function linkAddressSignal(log: CrashLog, loaded: LoadedImage, start: LinkAddress): MatchEvidence[] {
+  const bases = runtimeBases(log);
+  if (bases.length === 0) return [];
+  const at = linkAddressValue(start) + loaded.bias;
+  const found = bases.find(({ base }) => base === at);
+  return [
+    {
+      check: 'link-address',
+      passed: found === undefined ? 0 : 1,
+      of: 1,
+      detail: found
+        ? say`code starts at ${hex(at)}, where the log's runtime starts`
+        : say`code starts at ${hex(at)}, the log's runtime at ${bases.map(({ base }) => hex(base)).join(', ')}`,
+    },
+  ];
+}
+
+function pcInCode(crashes: readonly CpuCrash[], loaded: LoadedImage): MatchEvidence[] {
+  const { low, high } = extent(loaded);
+  const inside = crashes.filter(({ fault }) => fault.pc !== undefined && fault.pc >= low && fault.pc < high);
+  if (inside.length === 0) return [];
+  const passed = inside.filter(({ fault }) => isCode(loaded, fault.pc)).length;
+  return [{ check: 'pc-in-code', passed, of: inside.length, detail: say`PC inside the code: ${passed} of ${inside.length}` }];
+}
+
+function isCode({ image, bias }: LoadedImage, address: RuntimeAddress | undefined): boolean {
+  const link = address === undefined ? undefined : toLink(address, bias);
+  return link !== undefined && image.isCode(link);
+}
+
+function bytesFitFault(crashes: readonly CpuCrash[], { image, bias }: LoadedImage, platform: Platform): MatchEvidence[] {
+  let passed = 0;
+  let of = 0;
+  let detail = say`no instruction at a PC tells`;
+  for (const { fault } of crashes) {
+    const link = fault.pc === undefined ? undefined : toLink(fault.pc, bias);
+    if (link === undefined || fault.vector === undefined || !image.isCode(link)) continue;
+    const fits = fault.vector === 3 ? followsInt3(image, link) : instructionFits(image, link, fault.vector, fault.errorCode, platform);
+    if (fits === undefined) continue;
+    of += 1;
+    if (fits.answer) passed += 1;
+    if (of === 1 || !fits.answer)
+      detail = say`${fits.text} at ${hex(linkAddressValue(link))} ${fits.answer ? 'can' : 'cannot'} raise ${fault.mnemonic ?? `vector ${fault.vector}`}`;
+  }
+  return of === 0 ? [] : [{ check: 'bytes-fit-fault', passed, of, detail }];
+}
+
+interface Fit {
+  readonly answer: boolean;
+  readonly text: string;
+}
+
+/** #BP is a trap: the saved PC is after INT3 (CC) or INT 3 (CD 03). */
+function followsInt3(image: Image, link: LinkAddress): Fit {
+  const bytes = image.bytesAt(linkAddress(link - 2), 2);
+  const answer = bytes !== undefined && (bytes[1] === 0xcc || (bytes[0] === 0xcd && bytes[1] === 0x03));
+  return { answer, text: answer ? 'int3 before the PC' : 'no int3 before the PC' };
+}
+
+const longestInstruction = 15;
+
+function instructionFits(
+  image: Image,
+  link: LinkAddress,
+  vector: number,
+  errorCode: bigint | undefined,
+  platform: Platform,
+): Fit | undefined {
+  const section = image.sectionAt(link);
+  if (section === undefined) return undefined;
+  const length = Math.min(longestInstruction, section.address + section.size - link);
+  const bytes = image.bytesAt(link, length);
+  const instruction = bytes === undefined ? undefined : platform.decode(bytes, link, image.arch, 1)[0];
+  if (instruction === undefined) return undefined;
+  const answer = fitsFault(instruction, vector, errorCode);
+  return answer === undefined ? undefined : { answer, text: instruction.text() };
+}
+
+/** The frames that the walk took from this image by their return addresses; a walk that found no caller at all counts as a failure. */
+function callsOfFrames(log: CrashLog, backtraces: readonly Backtrace[], index: number, crashes: readonly CpuCrash[]): MatchEvidence[] {
+  let passed = 0;
+  let of = 0;
+  backtraces.forEach((backtrace, at) => {
+    const crash = log.crashes[at];
+    if (crash === undefined || !crashes.includes(crash)) return;
+    for (const frame of backtrace.frames) {
+      if (frame.image !== index || frame.callVerified === undefined) continue;
+      of += 1;
+      if (frame.callVerified) passed += 1;
+    }
+    if (backtrace.stop.kind === 'no-plausible-caller') of += 1;
+  });
+  if (of === 0) return [];
+  return [
+    {
+      check: 'call-before-return-address',
+      passed,
+      of,
+      detail: say`return addresses of the stacks that follow a CALL which can reach the frame below: ${passed} of ${of}`,
+    },
+  ];
+}
+
+/**
+ * Every word of the dumps that points into the code, live frame or stale: most are return addresses of real calls, if the image
+ * is the right one. Function entries (pointers) and PCs of hardware frames say nothing and are left out.
+ */
+function codeWords(crashes: readonly CpuCrash[], loaded: LoadedImage, platform: Platform): MatchEvidence[] {
+  const { image, bias } = loaded;
+  const seen = new Set<bigint>();
+  let passed = 0;
+  for (const { stack, fault } of crashes) {
+    for (const { value } of stack.words) {
+      if (seen.has(value) || value === fault.pc) continue;
+      const link = toLink(runtimeAddress(value), bias);
+      if (link === undefined || !image.isCode(link) || image.symbolAt(link)?.offset === 0) continue;
+      seen.add(value);
+      if (callBefore(image, link, platform.decode) !== undefined) passed += 1;
+    }
+  }
+  if (seen.size === 0) return [];
+  return [
+    {
+      check: 'code-words',
+      passed,
+      of: seen.size,
+      detail: say`different stack words that point into the code and follow a CALL: ${passed} of ${seen.size}`,
+    },
+  ];
+}
+
+function vcpuInArray(crashes: readonly CpuCrash[], { image, bias }: LoadedImage): MatchEvidence[] {
+  const array = image.symbolsNamed('g_vcpubuffers').find(({ size }) => size > 0);
+  if (array === undefined) return [];
+  const element = typeSize(image, array);
+  let passed = 0;
+  let of = 0;
+  for (const { vcpu } of crashes) {
+    const link = vcpu === undefined ? undefined : toLink(vcpu, bias);
+    if (link === undefined) continue;
+    of += 1;
+    const offset = link - array.address;
+    if (offset >= 0 && offset < array.size && (element === undefined || offset % element === 0)) passed += 1;
+  }
+  if (of === 0) return [];
+  const detail = say`${'VCPU at'} lies in ${'g_vcpubuffers'}${element === undefined ? '' : ` at a multiple of ${element} bytes`}: ${passed} of ${of}`;
+  return [{ check: 'vcpu-in-array', passed, of, detail }];
+}
+
+function stackInArray(log: CrashLog, { image, bias }: LoadedImage): MatchEvidence[] {
+  const array = image.symbolsNamed('g_cpustacks').find(({ size }) => size > 0);
+  if (array === undefined) return [];
+  let passed = 0;
+  let of = 0;
+  const test = (address: bigint, word: number): void => {
+    const link = toLink(runtimeAddress(address), bias);
+    of += 1;
+    if (link !== undefined && link >= array.address && link + word <= array.address + array.size) passed += 1;
+  };
+  for (const { stack, arch } of log.crashes) if (stack.range !== undefined) test(stack.range.start, wordSize(arch));
+  if (of === 0) return [];
+  return [{ check: 'stack-in-array', passed, of, detail: say`dumped stacks that lie in ${'g_cpustacks'}: ${passed} of ${of}` }];
+}
+
+function imageHash(log: CrashLog, loaded: LoadedImage, platform: Platform): MatchEvidence[] {
+  const printed = log.facts.runtimeSha1;
+  const size = log.facts.runtimeBase?.size;
+  if (printed === undefined) return [];
+  const computed = runtimeSha1(loaded.image, size, platform);
+  if (computed === undefined) return [];
+  const equal = computed === printed.value;
+  return [
+    {
+      check: 'image-sha1',
+      passed: equal ? 1 : 0,
+      of: 1,
+      detail: equal
+        ? say`SHA-1 of the runtime is ${computed}, as line ${printed.line} says`
+        : say`SHA-1 of the runtime is ${computed}, line ${printed.line} says ${printed.value}`,
+    },
+  ];
+}
+
+/** Signals that one failure refutes. The others (calls, code words) have honest failures: an overwritten slot, a pointer. */
+const refuting = new Set<MatchEvidence['check']>([
+  'width',
+  'pc-in-code',
+  'bytes-fit-fault',
+  'vcpu-in-array',
+  'stack-in-array',
+  'link-address',
+  'image-sha1',
+  'image-length',
+]);
+
+/** Fewer verified frames than this can be chance: about one word in fifteen of foreign code follows a CALL. */
+const enoughFrames = 3;
+/** Right images pass at least 80 % of their code words (measured, docs/UNWINDING.md); foreign ones below 40 %. */
+const enoughCodeWords = 0.6;
+
+export function verdictOf(evidence: readonly MatchEvidence[]): Verdict {
+  const by = (check: MatchEvidence['check']): MatchEvidence | undefined => evidence.find((entry) => entry.check === check);
+  const holds = (check: MatchEvidence['check']): boolean => by(check)?.passed === by(check)?.of && by(check) !== undefined;
+  if (evidence.some(({ check, passed, of }) => refuting.has(check) && passed < of)) return 'mismatch';
+  const calls = by('call-before-return-address') ?? { passed: 0, of: 0 };
+  const words = by('code-words') ?? { passed: 0, of: 0 };
+  if (calls.of > 0 && calls.passed * 2 < calls.of) return 'mismatch';
+  if (words.of >= 6 && words.passed < words.of * enoughCodeWords) return 'mismatch';
+  if (holds('image-sha1')) return 'match';
+  const chain = calls.passed >= enoughFrames && calls.passed === calls.of;
+  const data = holds('vcpu-in-array') || holds('stack-in-array');
+  if (chain && data && (words.of === 0 || words.passed >= words.of * enoughCodeWords)) return 'match';
+  if (chain || (holds('image-length') && calls.passed === calls.of)) return 'probable';
+  return calls.passed >= enoughFrames ? 'probable' : 'unverifiable';
+}
