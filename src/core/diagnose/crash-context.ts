@@ -1,0 +1,94 @@
+/** One crash with everything the rules ask for, worked out once. */
+import type { RuntimeAddress } from '../addresses.js';
+import type { CpuCrash, CrashLog, LineNumber, Registers } from '../log/crash-log.js';
+import type { Platform } from '../platform.js';
+import type { ReportFrame } from '../report/report.js';
+import { say } from '../sentence.js';
+import { type CpuFacts, cpuFacts } from './cpu-facts.js';
+import type { Evidence } from './diagnosis.js';
+import { bytesText, type DiagnosedImage, type FaultInstruction, instructionAt } from './instruction.js';
+
+export interface CrashContext {
+  readonly log: CrashLog;
+  /** In `log.crashes`. */
+  readonly index: number;
+  readonly crash: CpuCrash;
+  readonly frames: readonly ReportFrame[];
+  readonly images: readonly DiagnosedImage[];
+  readonly platform: Platform;
+  readonly facts: CpuFacts;
+  /** At the saved PC: for a trap the one after the instruction that trapped. Absent without an image that holds code there. */
+  readonly instruction?: FaultInstruction;
+  /** Registers at the fault: the stack pointer is the interrupted one. Empty where the handler looked in the wrong place. */
+  readonly registers: Registers;
+}
+
+export function crashContext(
+  log: CrashLog,
+  index: number,
+  crash: CpuCrash,
+  frames: readonly ReportFrame[],
+  images: readonly DiagnosedImage[],
+  platform: Platform,
+): CrashContext {
+  const { pc } = crash.fault;
+  const instruction = pc === undefined ? undefined : instructionAt(pc, images, crash.arch, platform);
+  return {
+    log,
+    index,
+    crash,
+    frames,
+    images,
+    platform,
+    facts: cpuFacts(log, { cpu: crash.cpu, boot: crash.boot, arch: crash.arch }),
+    ...(instruction && { instruction }),
+    registers: registersAtFault(crash),
+  };
+}
+
+function registersAtFault(crash: CpuCrash): Registers {
+  // Builds that printed the wrong frame also looked for the registers in the wrong place.
+  if (crash.fault.printed !== undefined) return new Map();
+  const name = crash.arch === 'i386' ? 'esp' : 'rsp';
+  const registers = new Map(crash.registers);
+  const { sp } = crash.fault.interrupted;
+  if (sp === undefined) registers.delete(name);
+  else registers.set(name, sp);
+  return registers;
+}
+
+/** The line of a record of the dump, where the log has it. */
+export function recordLine(crash: CpuCrash, record: string): { readonly line?: LineNumber } {
+  const line = crash.recordLines.get(record);
+  return line === undefined ? {} : { line };
+}
+
+export function registerLine(crash: CpuCrash, name: string): { readonly line?: LineNumber } {
+  return recordLine(crash, name);
+}
+
+/** Name of the innermost function at the fault, and of those it is inlined into. */
+export function innermostFunctions(frames: readonly ReportFrame[]): readonly string[] {
+  const [first] = frames;
+  if (first === undefined) return [];
+  const names = first.functions.map((f) => f.name);
+  return names.length === 0 && first.symbol !== undefined ? [first.symbol] : names;
+}
+
+/** Every function of the stack, innermost first, inlined ones included. */
+export function functionNames(frames: readonly ReportFrame[]): readonly string[] {
+  return frames.flatMap((frame) => {
+    const names = frame.functions.map((f) => f.name);
+    return names.length === 0 && frame.symbol !== undefined ? [frame.symbol] : names;
+  });
+}
+
+export function instructionEvidence(found: FaultInstruction): Evidence {
+  return {
+    text: say`bytes ${bytesText(found.bytes)} at ${hexPc(found.at)} in ${found.loaded.image.path} are ${found.instruction.text()}`,
+  };
+}
+
+export function hexPc(pc: RuntimeAddress): string {
+  return `0x${pc.toString(16)}`;
+}
