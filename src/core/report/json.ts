@@ -23,7 +23,7 @@ export const jsonSchemaVersion = 1;
 /** Bytes of stack lines hashed at a time: keeps a dump of 65,536 words from being one string. */
 const hashPiece = 64 * 1024;
 
-export function toJson(report: Report, sha256: Platform['sha256']): JsonObject {
+export function toJson(report: Report, { sha256 }: Pick<Platform, 'sha256'>): JsonObject {
   return {
     schema: jsonSchemaVersion,
     log: logJson(report.log),

@@ -74,6 +74,23 @@ function namesFit(entry: ReportCrash, { images }: Pick<Report, 'images'>): boole
 }
 
 /** 16 hex digits for the marker of a comment. */
-export function signatureHash(signature: string, sha256: Platform['sha256']): string {
+export function signatureHash(signature: string, { sha256 }: Pick<Platform, 'sha256'>): string {
   return sha256([new TextEncoder().encode(signature)]).slice(0, 16);
+}
+
+/**
+ * First line of a comment of ours: names the question it answers and the crash. `question` is `issue=N`, `comment=N` or `review=N`;
+ * anything else would let a stranger write into the marker and is refused.
+ */
+export function markerOf(question: string, report: Pick<Report, 'signature'> | undefined, platform: Pick<Platform, 'sha256'>): string {
+  if (!/^(?:issue|comment|review)=\d{1,20}$/.test(question))
+    throw new RangeError('a marker names an issue, a comment or a review by number');
+  const signature = report?.signature === undefined ? '' : ` sig=${signatureHash(report.signature, platform)}`;
+  return `<!-- symbolize-serial-crash:v1 ${question}${signature} -->`;
+}
+
+/** `0x491`: the MSR suspected in the leading crash, else in any; for outputs. */
+export function suspectedMsrOf(report: Pick<Report, 'leading' | 'findings'>): string | undefined {
+  const finding = suspectedMsr(report.findings, report.leading ?? 0) ?? report.findings.find(({ msr }) => msr !== undefined);
+  return finding?.msr === undefined ? undefined : hex(finding.msr.address);
 }

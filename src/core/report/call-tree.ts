@@ -1,0 +1,63 @@
+/**
+ * Stacks of CPUs that crashed differently, merged from the outermost function inwards, as a drawing.
+ *
+ * In: one crash of each kind. Out: lines of Mermaid, or `undefined` where a drawing says nothing. Refuses: any character of a foreign
+ * name but letters, digits, `_`, `.` and `:`, for GitHub runs the drawing.
+ */
+import type { Block } from './page.js';
+import type { ReportCrash } from './report.js';
+import { exceptionName, functionNames } from './signature.js';
+
+/** A drawing with more boxes than this is read by nobody, and GitHub draws it slowly. */
+const mostNodes = 60;
+const labelLength = 48;
+
+interface Node {
+  readonly id: string;
+  readonly name: string;
+  readonly children: Map<string, Node>;
+}
+
+export function mergedTree(crashes: readonly ReportCrash[]): Block | undefined {
+  const named = crashes.map((crash) => ({ crash, names: [...functionNames(crash.frames, { synthetic: true })].reverse() }));
+  const drawn = named.filter(({ names }) => names.length > 0).slice(0, 8);
+  if (drawn.length < 2) return undefined;
+  let made = 0;
+  const node = (name: string): Node => ({ id: `n${made++}`, name, children: new Map() });
+  const root = node('');
+  const ends: { readonly at: Node; readonly text: string }[] = [];
+  for (const { crash, names } of drawn) {
+    let at = root;
+    for (const name of names) {
+      const known = at.children.get(name) ?? node(name);
+      at.children.set(name, known);
+      at = known;
+    }
+    ends.push({ at, text: `${exceptionName(crash.crash.fault)}${crash.crash.cpu === '' ? '' : ` on CPU ${crash.crash.cpu}`}` });
+    if (made > mostNodes) return undefined;
+  }
+  return { kind: 'diagram', lines: ['flowchart TD', ...treeLines(root), ...endLines(ends)] };
+}
+
+function treeLines(root: Node): readonly string[] {
+  const lines: string[] = [];
+  const waiting: Node[] = [...root.children.values()];
+  for (let at = waiting.shift(); at !== undefined; at = waiting.shift()) {
+    lines.push(`  ${at.id}["${label(at.name)}"]`);
+    for (const child of at.children.values()) {
+      lines.push(`  ${at.id} --> ${child.id}`);
+      waiting.push(child);
+    }
+  }
+  return lines;
+}
+
+function endLines(ends: readonly { readonly at: Node; readonly text: string }[]): readonly string[] {
+  return ends.flatMap(({ at, text }, index) => [`  e${index}(["${label(text)}"])`, `  ${at.id} --> e${index}`]);
+}
+
+/** `#` begins an entity in Mermaid, so it goes too: `GP on CPU 00`. */
+function label(text: string): string {
+  const kept = text.replace(/[^A-Za-z0-9_.: ]/g, '').trim();
+  return kept === '' ? 'unnamed' : kept.slice(0, labelLength);
+}

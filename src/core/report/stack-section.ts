@@ -1,0 +1,134 @@
+/** The stack on the first screen, the stacks of CPUs that crashed differently, and the whole of each with arguments and full paths. */
+import type { Sentence } from '../sentence.js';
+import { mergedTree } from './call-tree.js';
+import { capped, visible } from './foreign-text.js';
+import { wordHex } from './json.js';
+import { sourceLink } from './links.js';
+import { type Block, type CodeLine, count, paragraph, type Rich, type RichPart, type Section, small } from './page.js';
+import type { Report, ReportContext, ReportCrash, ReportFrame } from './report.js';
+import { crashGroups } from './same.js';
+import { exceptionName, functionName } from './signature.js';
+import { stackLines, trustWords, variableText } from './stack-view.js';
+import { isStackTrusted, leadingCrash } from './verdict-section.js';
+
+/** Lines of the stack on the first screen, title and stop included. */
+const firstScreenLines = 15;
+/** Frames shown in full. */
+const shownFrames = 64;
+const shownGroups = 16;
+
+export function stackSections(report: Report, context: ReportContext): readonly Section[] {
+  const leading = leadingCrash(report);
+  const entry = leading === undefined ? undefined : report.crashes[leading];
+  if (leading === undefined || entry === undefined) return [];
+  if (entry.frames.length === 0) return [];
+  if (!isStackTrusted(report, entry)) return [insistSection(entry)];
+  const first = stackLines(entry, firstScreenLines - 1);
+  const sections: Section[] = [
+    {
+      name: 'stack',
+      collapsed: false,
+      blocks: [codeBlock([titleLine(report, leading, entry), ...first.lines]), ...legend(entry)],
+      shorter: [codeBlock([titleLine(report, leading, entry), ...stackLines(entry, 10).lines])],
+    },
+    ...otherStacks(report, leading),
+  ];
+  const rows = entry.frames.slice(0, shownFrames).flatMap((frame, index) => frameItems(frame, index, entry, context));
+  const more = entry.frames.length - shownFrames;
+  sections.push({
+    name: 'whole-stack',
+    heading: `Every frame with arguments and full paths (${count(entry.frames.length, 'frame')})`,
+    collapsed: true,
+    blocks: [{ kind: 'list', items: more > 0 ? [...rows, [`${more} more frames are not shown; the JSON report holds them all.`]] : rows }],
+    ...(first.folded ? { shorter: [codeBlock(stackLines(entry, 60).lines)] } : {}),
+  });
+  return sections;
+}
+
+function codeBlock(lines: readonly CodeLine[]): Block {
+  return { kind: 'code', language: 'text', lines };
+}
+
+function titleLine(report: Report, index: number, { crash }: ReportCrash): CodeLine {
+  const group = crashGroups(report.crashes).find(({ members }) => members.includes(index));
+  const cpus = (group?.members ?? [index]).map((member) => report.crashes[member]?.crash.cpu ?? '').filter((cpu) => cpu !== '');
+  const who =
+    cpus.length === 0 ? 'crash' : `CPU ${[...new Set(cpus)].slice(0, 16).join(' ')}${cpus.length > 1 ? ' (the same on each)' : ''}`;
+  const code = crash.fault.errorCode === undefined ? '' : `, error code ${wordHex(crash.fault.errorCode, crash.arch)}`;
+  const pc = crash.fault.pc === undefined ? '' : ` at ${wordHex(crash.fault.pc, crash.arch)}`;
+  return { text: visible(`${who}: ${exceptionName(crash.fault)}${pc}${code}, log line ${crash.line}`), mark: 'title' };
+}
+
+/** One line that explains the marks that are there, and no other. */
+function legend({ frames }: ReportCrash): readonly Block[] {
+  const calls = frames.filter(({ frame }) => frame.callVerified !== undefined);
+  const parts: string[] = [];
+  if (calls.some(({ frame }) => frame.callVerified === true))
+    parts.push('\u2713 the return address follows a call that can reach the frame above');
+  if (calls.some(({ frame }) => frame.callVerified === false)) parts.push('\u2717 no such call: doubt this frame');
+  if (frames.some(({ frame }) => frame.trust === 'scan')) parts.push('scan: found by searching the stack, weaker than the rest');
+  if (frames.some(({ frame }) => frame.synthetic)) parts.push('tail call: not on the stack, worked out from the code');
+  return parts.length === 0 ? [] : [small([`${parts.join('. ')}.`])];
+}
+
+/** CPUs that crashed in another way, each with its stack, and one tree of all. */
+function otherStacks(report: Report, leading: number): readonly Section[] {
+  const groups = crashGroups(report.crashes);
+  const others = groups.filter(({ members }) => !members.includes(leading));
+  if (others.length === 0) return [];
+  const shown = others.slice(0, shownGroups);
+  const stackBlock = (index: number, most: number): readonly Block[] => {
+    const entry = report.crashes[index];
+    if (entry === undefined) return [];
+    const title = titleLine(report, index, entry);
+    if (entry.frames.length === 0 || !isStackTrusted(report, entry)) return [codeBlock([title])];
+    return [codeBlock([title, ...stackLines(entry, most).lines])];
+  };
+  const more = others.length - shown.length;
+  const tail: Block[] =
+    more > 0 ? [paragraph([`${count(more, 'more crash', 'more crashes')} of other kinds: the JSON report holds them.`])] : [];
+  const trusted = groups.map(({ first }) => report.crashes[first]).filter((entry) => entry !== undefined && isStackTrusted(report, entry));
+  const tree = mergedTree(trusted.filter((entry) => entry !== undefined));
+  return [
+    {
+      name: 'other-stacks',
+      heading: others.length === 1 ? 'One CPU crashed differently' : `${others.length} other crashes differ`,
+      collapsed: others.length > 2,
+      blocks: [...shown.flatMap(({ first }) => stackBlock(first, firstScreenLines)), ...tail, ...(tree === undefined ? [] : [tree])],
+      shorter: shown.flatMap(({ first }) => stackBlock(first, 5)),
+    },
+  ];
+}
+
+/** Names for an image that does not fit: closed, and said to be wrong. */
+function insistSection(entry: ReportCrash): Section {
+  return {
+    name: 'if-you-insist',
+    heading: 'If you insist: names from the image that does not fit',
+    collapsed: true,
+    blocks: [
+      paragraph(['These names come from another build than the one that crashed. They are most likely wrong.']),
+      codeBlock(stackLines(entry, 40).lines),
+    ],
+  };
+}
+
+function frameItems(entry: ReportFrame, index: number, { crash }: ReportCrash, context: ReportContext): readonly Rich[] {
+  const { frame, functions, locals } = entry;
+  const address: Sentence = frame.address === undefined ? [] : [' ', { code: wordHex(frame.address.at, crash.arch) }];
+  const how = index === 0 ? 'fault' : frame.synthetic ? 'tail call, inferred' : `found by ${trustWords[frame.trust]}`;
+  const check = frame.callVerified === undefined ? '' : frame.callVerified ? ', call checked' : ', no matching call';
+  const chain = functions.flatMap((called, position): RichPart[] => {
+    const link = sourceLink(called.file, called.line, context);
+    const place = called.file === undefined ? undefined : `${called.file}${called.line === undefined ? '' : `:${called.line}`}`;
+    const variables = called.arguments.map(variableText).join(', ');
+    const name = capped(`${functionName(called.name)}${variables === '' ? '' : `(${variables})`}`, 180);
+    const at: RichPart[] = place === undefined ? [] : [' at ', link === undefined ? { code: place } : { link, code: place }];
+    return [position === 0 ? ' ' : ', inlined in ', { code: name }, ...at];
+  });
+  const symbol: RichPart[] = functions.length > 0 || entry.symbol === undefined ? [] : [' ', { code: functionName(entry.symbol) }];
+  const local: RichPart[] = locals.length === 0 ? [] : ['; locals ', { code: capped(locals.map(variableText).join(', '), 180) }];
+  const notes = [...(frame.callEvidence === undefined ? [] : [frame.callEvidence]), ...frame.notes.slice(0, 4)];
+  const said = notes.flatMap((note): RichPart[] => ['; ', ...note]);
+  return [[{ strong: `Frame ${index}` }, ...address, ` (${how}${check}):`, ...chain, ...symbol, ...local, ...said]];
+}

@@ -1,0 +1,103 @@
+/** Why: the findings with what they stand on, the conditions under which the suspected MSR exists, what could not be told. */
+import type { Existence, Finding } from '../diagnose/diagnosis.js';
+import { type Block, lines, paragraph, type Rich, type Section, small } from './page.js';
+import type { Report } from './report.js';
+import { leadingCrash, leadingEvent } from './verdict-section.js';
+
+const shownFindings = 24;
+const shownEvidence = 12;
+const shownConditions = 12;
+
+const gradeWords: Readonly<Record<Finding['grade'], string>> = { confirmed: 'Confirmed', likely: 'Likely', possible: 'Possible' };
+
+/** The strongest finding about what leads the answer; the rest stands closed. */
+export function whySections(report: Report): readonly Section[] {
+  const crash = leadingCrash(report);
+  const event = leadingEvent(report);
+  const eventIndex = event === undefined ? undefined : report.events.indexOf(event);
+  const isLeading = (finding: Finding): boolean =>
+    crash === undefined ? finding.event !== undefined && finding.event === eventIndex : finding.crash === crash;
+  const leading = report.findings.filter(isLeading);
+  const [top] = leading;
+  const rest = report.findings.filter((finding) => finding !== top);
+  const sections: Section[] = [];
+  const unknown: Block[] =
+    report.unknown.length === 0
+      ? []
+      : [paragraph(['What could not be told:']), { kind: 'list', items: report.unknown.slice(0, shownEvidence) }];
+  if (top !== undefined) {
+    const shorter = [...claimBlocks(top), ...conditionBlocks(top, false), ...suggestionBlocks(top)];
+    sections.push({ name: 'why', heading: 'Why', collapsed: false, blocks: [...findingBlocks(top), ...unknown], shorter });
+  } else if (unknown.length > 0) {
+    sections.push({ name: 'why', heading: 'Why', collapsed: false, blocks: unknown, shorter: [] });
+  }
+  if (rest.length > 0) {
+    sections.push({
+      name: 'other-findings',
+      heading: `Other findings (${rest.length})`,
+      collapsed: true,
+      blocks: rest.slice(0, shownFindings).flatMap((finding) => [aboutBlock(report, finding), ...findingBlocks(finding)]),
+      shorter: [{ kind: 'list', items: rest.slice(0, shownFindings).map(claimText) }],
+    });
+  }
+  return sections;
+}
+
+function aboutBlock(report: Report, { crash, event }: Finding): Block {
+  const cpu = crash === undefined ? undefined : report.crashes[crash]?.crash.cpu;
+  const line = crash === undefined ? report.events[event ?? -1]?.line : report.crashes[crash]?.crash.line;
+  const who = crash === undefined ? 'About the event' : cpu === undefined || cpu === '' ? 'About the crash' : `About CPU ${cpu}`;
+  return small([line === undefined ? `${who}:` : `${who}, line ${line}:`]);
+}
+
+function claimText(finding: Finding): Rich {
+  return [{ strong: gradeWords[finding.grade] }, ': ', ...finding.claim];
+}
+
+function claimBlocks(finding: Finding): readonly Block[] {
+  return [paragraph(claimText(finding))];
+}
+
+function findingBlocks(finding: Finding): readonly Block[] {
+  const { explanation, evidence, errata } = finding;
+  const blocks: Block[] = [...claimBlocks(finding)];
+  if (explanation.length > 0) blocks.push({ kind: 'list', items: explanation });
+  blocks.push(...conditionBlocks(finding, true));
+  if (errata !== undefined) blocks.push(paragraph(['The manuals disagree or err here: ', { code: errata }]));
+  blocks.push(...suggestionBlocks(finding));
+  if (evidence.length > 0) {
+    const items = evidence
+      .slice(0, shownEvidence)
+      .map(({ text, line }): Rich => (line === undefined ? text : [...text, ` (line ${line})`]));
+    const more = evidence.length - items.length;
+    blocks.push(paragraph(['Evidence:']), { kind: 'list', items: more > 0 ? [...items, [`${more} more`]] : items });
+  }
+  return blocks;
+}
+
+function conditionBlocks({ exists, msr }: Finding, withReasons: boolean): readonly Block[] {
+  if (exists === undefined || exists.length === 0) return [];
+  const shown = exists.slice(0, shownConditions);
+  const blocks: Block[] = [
+    paragraph([
+      msr?.access === 'write' ? 'When this register can be written, by each source:' : 'When this register exists, by each source:',
+    ]),
+    { kind: 'table', head: ['Source', 'Condition', 'On this machine'], rows: shown.map(conditionRow) },
+  ];
+  const reasons = shown.flatMap(({ source, because }) => because.map((reason): Rich => [{ code: source }, ': ', ...reason]));
+  if (withReasons && reasons.length > 0) blocks.push({ kind: 'list', items: reasons.slice(0, 2 * shownConditions) });
+  return blocks;
+}
+
+const worthWords: Readonly<Record<Existence['worth'], string>> = { true: 'holds', false: 'does not hold', unknown: 'unknown' };
+
+function conditionRow({ source, when, worth }: Existence): readonly Rich[] {
+  return [[{ code: source }], [{ code: when }], [{ strong: worthWords[worth] }]];
+}
+
+function suggestionBlocks({ suggestion }: Finding): readonly Block[] {
+  if (suggestion === undefined) return [];
+  const blocks: Block[] = [paragraph(suggestion.text)];
+  if (suggestion.code !== undefined) blocks.push({ kind: 'code', language: 'c', lines: lines(suggestion.code.split('\n').slice(0, 40)) });
+  return blocks;
+}
