@@ -1,0 +1,263 @@
+/**
+ * Fatal and telling conditions of XMHF that are no register dump.
+ *
+ * In: segments. Out: `LogEvent`s. Refuses: conditions of which the end cannot be seen.
+ * Printed by `include/arch/x86/_error.h` (HALT_ON_ERRORCOND), `libxmhfc/assert.h` and the intercept handlers.
+ */
+import { limits } from '../../limits.js';
+import type { LineNumber, LogEvent, LogEventKind } from '../crash-log.js';
+import type { Row, RowContext } from './row.js';
+
+export interface EventState {
+  readonly events: LogEvent[];
+  left: number;
+  boot: number | undefined;
+  /** Text that starts a `Fatal:` line whose end may stand in the next line. */
+  torn?: { readonly text: string; readonly line: LineNumber; readonly lines: number };
+  era: number;
+}
+
+export function eventState(): EventState {
+  return { events: [], left: 0, boot: undefined, era: 0 };
+}
+
+function add(state: EventState, event: Omit<LogEvent, 'boot'>): void {
+  if (state.events.length >= limits.events) {
+    state.left += 1;
+    return;
+  }
+  state.events.push(state.boot === undefined ? event : { ...event, boot: state.boot });
+}
+
+/** The line from the match on, or from its CPU label. */
+function textFrom({ text, at, cpu }: RowContext, end?: number): string {
+  return text
+    .slice(cpu === undefined ? at : at - 11, end)
+    .trimEnd()
+    .slice(0, limits.stringBytes);
+}
+
+function ofCpu(cpu: string | undefined): { readonly cpu?: string } {
+  return cpu === undefined ? {} : { cpu };
+}
+
+const endOfCondition = "' failed, line ";
+const place = /(\d{1,9}), file ([^\s,;'"<>[\]{}|]{1,1024})/y;
+
+export interface Assertion {
+  readonly condition: string;
+  readonly file: string;
+  readonly sourceLine: number;
+  readonly end: number;
+}
+
+/** `Condition '…' failed, line N, file F`; the condition may hold quotes. */
+export function readCondition(text: string, at: number): Assertion | undefined {
+  const stop = text.indexOf(endOfCondition, at);
+  if (stop < 0) return undefined;
+  place.lastIndex = stop + endOfCondition.length;
+  const match = place.exec(text);
+  if (match === null) return undefined;
+  const file = sourceFile(match[2] ?? '');
+  return {
+    condition: text.slice(at, stop),
+    file,
+    sourceLine: Number(match[1]),
+    end: place.lastIndex - (match[2] ?? '').length + file.length,
+  };
+}
+
+/** Up to its `.c` or `.h`: other text may be glued to it. */
+function sourceFile(token: string): string {
+  return /^.*?\.(?:cpp|cc|c|h|S|s)(?![a-z0-9_])/.exec(token)?.[0] ?? /^.*?\.[ch]/.exec(token)?.[0] ?? token;
+}
+
+const conditionOpeners = ["Fatal: Halting! Condition '", "TEST_ASSERT '"] as const;
+
+/** A `Fatal:` line, also one that a mail reader broke in up to three. Answers the evidence. */
+export function takeAssertion(state: EventState, given: string, line: LineNumber): number {
+  let text = given;
+  let from = line;
+  if (state.torn !== undefined) {
+    const { torn } = state;
+    delete state.torn;
+    const joined = `${torn.text} ${given.replace(/^[>|\s]{0,16}/, '')}`;
+    if (takeCondition(state, joined, torn.line) > 0) return 4;
+    if (torn.lines < 3 && joined.length < limits.stringBytes && !given.includes("Condition '"))
+      state.torn = { text: joined, line: torn.line, lines: torn.lines + 1 };
+    text = given;
+    from = line;
+  }
+  return takeCondition(state, text, from);
+}
+
+function takeCondition(state: EventState, text: string, line: LineNumber): number {
+  let worth = 0;
+  for (const opener of conditionOpeners) {
+    let at = text.indexOf(opener);
+    while (at >= 0) {
+      const found = readCondition(text, at + opener.length);
+      if (found === undefined) {
+        state.torn = { text: text.slice(at, at + limits.stringBytes), line, lines: 1 };
+        break;
+      }
+      delete state.torn;
+      add(state, {
+        kind: 'assertion',
+        line,
+        text: text.slice(at, found.end).slice(0, limits.stringBytes),
+        condition: found.condition.slice(0, limits.stringBytes),
+        file: found.file,
+        sourceLine: found.sourceLine,
+        fatal: true,
+      });
+      worth += 4;
+      at = text.indexOf(opener, found.end);
+    }
+  }
+  return worth;
+}
+
+function halt(probe: string, pattern: RegExp, worth = 1): Row<EventState> {
+  return {
+    probe,
+    pattern,
+    worth,
+    take: (state, _match, context) => {
+      // The header of a register dump halts too; it is a crash. One line that says it twice is one event.
+      if (context.text.includes("Condition '") || context.text.includes('unhandled exception')) return;
+      const last = state.events[state.events.length - 1];
+      if (last?.kind === 'halt' && last.line === context.line) return;
+      add(state, { kind: 'halt', line: context.line, ...ofCpu(context.cpu), text: wholeLine(context), fatal: true });
+    },
+  };
+}
+
+/** From the CPU label, or the last bracketed tag or the line's start, to its end. */
+function wholeLine({ text, at }: RowContext): string {
+  const label = text.lastIndexOf('CPU(0x', at);
+  const start = label >= 0 && at - label < 160 ? label : Math.max(0, at - 160);
+  return text.slice(start).trim().slice(0, limits.stringBytes);
+}
+
+function guest(kind: LogEventKind, probe: string, pattern: RegExp): Row<EventState> {
+  return {
+    probe,
+    pattern,
+    worth: 0,
+    take: (state, _match, context) =>
+      add(state, { kind, line: context.line, ...ofCpu(context.cpu), text: textFrom(context), fatal: false }),
+  };
+}
+
+export const eventRows: readonly Row<EventState>[] = [
+  {
+    probe: ': assert failed: ',
+    pattern: /: assert failed: ([^\r\n]{0,1024})/y,
+    worth: 1,
+    take: (state, match, { line, text, at }) => {
+      const lead = /(?:^|\s)([^\s]{1,1024}):(\d{1,9})$/.exec(text.slice(Math.max(0, at - 1100), at));
+      if (lead === null) return;
+      const [, file = '', sourceLine = '0'] = lead;
+      // No newline behind it: the next header is glued to the condition.
+      const condition = (match[1] ?? '').replace(/\[[0-9a-fA-F]{2}\]: unhandled exception.*$/, '').trimEnd();
+      add(state, {
+        kind: 'assertion',
+        line,
+        text: `${file}:${sourceLine}: assert failed: ${condition}`.slice(0, limits.stringBytes),
+        condition,
+        file,
+        sourceLine: Number(sourceLine),
+        fatal: true,
+      });
+    },
+  },
+  {
+    probe: 'VM-ENTRY error',
+    pattern: /VM-ENTRY error[:,] ?reason=0x([0-9a-f]{8})(?:, ?qualification=0x([0-9a-f]{16}|[0-9a-f]{8}))?/y,
+    worth: 3,
+    take: (state, match, context) => {
+      if (context.text.startsWith(',', context.at + 14)) state.era += 3;
+      const qualification = match[2] === undefined ? {} : { qualification: BigInt(`0x${match[2]}`) };
+      add(state, {
+        kind: 'vm-entry-failure',
+        line: context.line,
+        ...ofCpu(context.cpu),
+        text: textFrom(context),
+        code: Number.parseInt(match[1] ?? '0', 16),
+        ...qualification,
+        fatal: true,
+      });
+    },
+  },
+  {
+    probe: 'Unhandled intercept',
+    pattern: /Unhandled intercept( in long mode)?: (?:(\d{1,5}) \(0x([0-9a-f]{8})\)|0x([0-9a-f]{8}))/y,
+    worth: 3,
+    take: (state, match, context) => {
+      const code = Number.parseInt(match[3] ?? match[4] ?? '0', 16);
+      const shared = { line: context.line, ...ofCpu(context.cpu), text: textFrom(context) };
+      add(state, { kind: 'unhandled-intercept', ...shared, code, fatal: true });
+      // Exit reason 2 (SDM vol. 3, appendix C): the guest's triple fault.
+      if (code === 2) add(state, { kind: 'triple-fault', ...shared, code, fatal: true });
+    },
+  },
+  {
+    probe: 'Unhandled Intercept:0x',
+    pattern: /Unhandled Intercept:0x([0-9a-f]{8,16})/y,
+    worth: 3,
+    take: (state, match, context) =>
+      add(state, {
+        kind: 'unhandled-intercept',
+        line: context.line,
+        text: textFrom(context),
+        code: Number.parseInt(match[1] ?? '0', 16),
+        fatal: true,
+      }),
+  },
+  {
+    probe: ' error; code=0x',
+    pattern: / error; code=0x([0-9a-f]{1,16})/y,
+    worth: 2,
+    take: (state, match, { line, text, at }) => {
+      const lead = /(?:CPU\(0x([0-9a-f]{2})\): )?(?:VMLAUNCH|VMRESUME)$/.exec(text.slice(Math.max(0, at - 32), at));
+      if (lead === null) return;
+      add(state, {
+        kind: 'vm-instruction-error',
+        line,
+        ...ofCpu(lead[1]),
+        text: text
+          .slice(at - lead[0].length)
+          .trimEnd()
+          .slice(0, limits.stringBytes),
+        code: Number.parseInt(match[1] ?? '0', 16),
+        fatal: true,
+      });
+    },
+  },
+  {
+    probe: 'is_resume = ',
+    pattern: /is_resume = (\d{1,10}), valid = (\d{1,10}), err = (\d{1,10})/y,
+    worth: 2,
+    take: (state, match, context) =>
+      add(state, {
+        kind: 'vm-instruction-error',
+        line: context.line,
+        ...ofCpu(context.cpu),
+        text: textFrom(context),
+        code: Number(match[3]),
+        fatal: true,
+      }),
+  },
+  guest('guest-exception', 'VMEXIT-EXCEPTION:', /VMEXIT-EXCEPTION:/y),
+  guest('guest-exception', 'Guest: interrupt / exception vector ', /Guest: interrupt \/ exception vector (\d{1,3})/y),
+  guest('guest-panic', 'Kernel panic - not syncing', /Kernel panic - not syncing/y),
+  guest('guest-panic', 'Oops: ', /Oops: [0-9a-f]{4} \[#\d{1,4}\]/y),
+  guest('guest-panic', 'BUG: unable to handle ', /BUG: unable to handle /y),
+  halt('HALT; Nested events unhandled', /HALT; Nested events unhandled/y),
+  halt(' HALT!', / HALT!/y),
+  halt('HALT: ', /HALT: \S/y),
+  halt('alting!', /alting!/y),
+  halt('HALTING!', /HALTING!/y),
+  halt('Unhandled Task Switch. Halt!', /Unhandled Task Switch\. Halt!/y),
+];

@@ -1,0 +1,351 @@
+/**
+ * Lines of XMHF that tell about the build, the machine and how far it came.
+ *
+ * In: segments. Out: boots and `LogFacts`. Refuses: values that are not whole.
+ * Printed by `xmhf-bootloader/init.c`, `xmhf-secureloader/sl.c`, `xmhf-runtime/xmhf-startup/runtime.c` and the files they call.
+ */
+import type { Arch } from '../../addresses.js';
+import { limits } from '../../limits.js';
+import type { Boot, CpuidReading, GuestMsrAccess, LineNumber, LogFacts, MsrReading, VmcsField } from '../crash-log.js';
+import type { Row } from './row.js';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export interface FactState {
+  readonly boots: Mutable<Boot>[];
+  readonly msrs: MsrReading[];
+  readonly cpuid: CpuidReading[];
+  readonly vmcs: VmcsField[];
+  readonly stackTops: LogFacts['stackTops'][number][];
+  readonly apicIds: Set<string>;
+  readonly guestMsrAccesses: GuestMsrAccess[];
+  readonly milestones: LogFacts['milestones'][number][];
+  /** `Reading MSR #0x0 0x00000480`: what the next `MSR value for #0x0` of that CPU belongs to. */
+  readonly asked: Map<string, number>;
+  imageLength?: LogFacts['imageLength'];
+  runtimeBase?: LogFacts['runtimeBase'];
+  /** Runtime range of each boot, by index; -1 before any banner. */
+  readonly runtimes: Map<number, { readonly start: bigint; readonly end?: bigint }>;
+  computedSha1?: LogFacts['runtimeSha1'];
+  goldSha1?: LogFacts['runtimeSha1'];
+  /** First 16 bytes of a hash that goes on in the next line. */
+  goldHead?: { readonly bytes: string; readonly line: LineNumber };
+  vendor?: 'intel' | 'amd';
+  /** Facts beyond the limit. */
+  left: number;
+  /** Evidence for where the printer puts its newline; positive is newline first. */
+  era: number;
+  amd64: number;
+  i386: number;
+}
+
+export function factState(): FactState {
+  return {
+    boots: [],
+    msrs: [],
+    cpuid: [],
+    vmcs: [],
+    stackTops: [],
+    apicIds: new Set(),
+    guestMsrAccesses: [],
+    milestones: [],
+    asked: new Map(),
+    runtimes: new Map(),
+    left: 0,
+    era: 0,
+    amd64: 0,
+    i386: 0,
+  };
+}
+
+const toBigInt = BigInt;
+
+/** Index of the boot that a line belongs to. */
+export function bootIndex(state: FactState): number | undefined {
+  return state.boots.length === 0 ? undefined : state.boots.length - 1;
+}
+
+function inBoot(state: FactState): { readonly boot?: number } {
+  const boot = bootIndex(state);
+  return boot === undefined ? {} : { boot };
+}
+
+function keep<T>(state: FactState, list: T[], item: T): void {
+  if (list.length < limits.facts) list.push(item);
+  else state.left += 1;
+}
+
+function ofCpu(cpu: string | undefined): { readonly cpu?: string } {
+  return cpu === undefined ? {} : { cpu };
+}
+
+function number(text: string | undefined): bigint {
+  return toBigInt(`0x${(text ?? '0').trim()}`);
+}
+
+function small(text: string | undefined): number {
+  return Number.parseInt(text ?? '0', 16);
+}
+
+function milestone(name: string, probe: string, worth = 1): Row<FactState> {
+  return {
+    probe,
+    pattern: new RegExp(probe.replace(/[()[\].*+?^$|\\{}]/g, '\\$&'), 'y'),
+    worth,
+    take: (state, _match, { line, cpu, text, at }) => {
+      const id =
+        cpu ?? (probe.endsWith('[') ? /^([0-9a-f]{2})\]/.exec(text.slice(at + probe.length, at + probe.length + 3))?.[1] : undefined);
+      keep(state, state.milestones, { name, line, ...ofCpu(id), ...inBoot(state) });
+    },
+  };
+}
+
+const banner = (probe: string, name: string): Row<FactState> => ({
+  probe,
+  pattern: new RegExp(`${probe.replace(/[()]/g, '\\$&')}(?: (v\\d{1,4}(?:\\.\\d{1,4}){0,3}))?`, 'y'),
+  worth: 4,
+  take: (state, match, { line }) => {
+    state.boots.push({ line, product: match[1] === undefined ? name : `${name} ${match[1]}` });
+  },
+});
+
+const hashBytes = '((?:[0-9a-f]{2} ?){16,20})';
+
+/** Rows for lines of any shape. */
+export const factRows: readonly Row<FactState>[] = [
+  banner('eXtensible Modular Hypervisor Framework (XMHF)', 'XMHF'),
+  banner('Lightweight Hypervisor (LHV)', 'LHV'),
+  banner('Small Hyper Visor (SHV)', 'SHV'),
+  {
+    probe: 'Build revision: ',
+    pattern: /Build revision: (?:([^\s]{1,200}?)-)?([0-9a-f]{40})(?![0-9a-f])/y,
+    worth: 3,
+    take: (state, match) => {
+      const boot = state.boots[state.boots.length - 1];
+      if (boot === undefined || boot.revision !== undefined || match[2] === undefined) return;
+      boot.revision = match[2];
+      if (match[1] !== undefined) boot.branch = match[1];
+    },
+  },
+  {
+    probe: 'Subarch: ',
+    pattern: /Subarch: (i386|amd64)/y,
+    worth: 1,
+    take: (state, match) => {
+      const arch: Arch = match[1] === 'amd64' ? 'amd64' : 'i386';
+      const boot = state.boots[state.boots.length - 1];
+      if (boot !== undefined) boot.subarch = arch;
+      state[arch] += 1;
+    },
+  },
+  {
+    probe: 'slbase=0x',
+    pattern: /slbase=0x([0-9a-f]{16}|[0-9a-f]{8})/y,
+    worth: 2,
+    take: (state, match) => {
+      const boot = state.boots[state.boots.length - 1];
+      if (boot !== undefined) boot.slBase = number(match[1]);
+    },
+  },
+  {
+    probe: 'SL: runtime at 0x',
+    pattern: /SL: runtime at 0x([0-9a-f]{16}|[0-9a-f]{8})(?:; size=0x([0-9a-f]{16}|[0-9a-f]{8}))?/y,
+    worth: 2,
+    take: (state, match, { line }) => {
+      const value = number(match[1]);
+      const size = match[2] === undefined ? undefined : number(match[2]);
+      state.runtimes.set(bootIndex(state) ?? -1, size === undefined ? { start: value } : { start: value, end: value + size });
+      state.runtimeBase = { value, ...(size === undefined ? {} : { size }), line, ...inBoot(state) };
+    },
+  },
+  {
+    probe: 'INIT(early): un-aligned size = 0x',
+    pattern: /INIT\(early\): un-aligned size = 0x([0-9a-f]{8,16})/y,
+    worth: 2,
+    take: (state, match, { line }) => {
+      state.imageLength = { value: small(match[1]), line, ...inBoot(state) };
+    },
+  },
+  {
+    probe: 'comp runtime: ',
+    pattern: new RegExp(`comp runtime: (?:: )?${hashBytes}`, 'y'),
+    worth: 2,
+    take: (state, match, { line }) => {
+      const value = (match[1] ?? '').replace(/ /g, '');
+      if (value.length === 40) state.computedSha1 = { value, line, ...inBoot(state) };
+    },
+  },
+  {
+    probe: 'gold runtime: ',
+    pattern: /gold runtime: ((?:[0-9a-f]{2} ?){4,20})/y,
+    worth: 2,
+    take: (state, match, { line }) => {
+      // Sixteen bytes, then the same words again with the last four.
+      const bytes = (match[1] ?? '').replace(/ /g, '');
+      if (bytes.length === 32) state.goldHead = { bytes, line };
+      else if (bytes.length === 8 && state.goldHead !== undefined) {
+        const value = state.goldHead.bytes + bytes;
+        if (!/^0+$/.test(value)) state.goldSha1 = { value, line: state.goldHead.line, ...inBoot(state) };
+      }
+    },
+  },
+  {
+    probe: 'P(0x',
+    pattern: /P\(0x([0-9a-f]{2})\): My ([ER])SP is 0x([ 0-9a-f]{15}[0-9a-f]|[0-9a-f]{8})/y,
+    worth: 1,
+    take: (state, match, { line, text, at }) => {
+      // `BSP(0x00): ` or `AP(0x04): `
+      if (text.charAt(at - 1) !== 'A' && text.charAt(at - 1) !== 'S') return;
+      state[match[2] === 'R' ? 'amd64' : 'i386'] += 1;
+      keep(state, state.stackTops, { cpu: match[1] ?? '', value: number(match[3]), line });
+    },
+  },
+  {
+    probe: 'lapic_id=0x',
+    pattern: /lapic_id=0x([0-9a-f]{2})/y,
+    worth: 1,
+    take: (state, match) => {
+      if (match[1] !== undefined) state.apicIds.add(match[1]);
+    },
+  },
+  {
+    probe: 'INIT(early): detected an ',
+    pattern: /INIT\(early\): detected an (Intel|AMD) CPU/y,
+    worth: 2,
+    take: (state, match) => {
+      state.vendor = match[1] === 'AMD' ? 'amd' : 'intel';
+    },
+  },
+  {
+    probe: 'rdmsr64(MSR_EFCR) = 0x',
+    pattern: /rdmsr64\(MSR_EFCR\) = 0x([0-9a-f]{16})/y,
+    worth: 1,
+    take: (state, match, { line, cpu }) => keep(state, state.msrs, { ...ofCpu(cpu), address: 0x3a, value: number(match[1]), line }),
+  },
+  {
+    probe: 'guest_',
+    pattern: /(guest_[A-Za-z0-9_]{1,60})=0x([0-9a-f]{1,16})/y,
+    worth: 0,
+    take: (state, match, { line, text, at }) => {
+      // The legacy print after `Guest State follows:`, without a CPU; `vcpu->vmcs.` has its own row.
+      if (text.slice(0, at).trim() === '') keep(state, state.vmcs, { name: match[1] ?? '', value: number(match[2]), line });
+    },
+  },
+  milestone('bootloader', 'INIT(early): initializing', 2),
+  milestone('secure loader', 'SL(early-init): at ', 2),
+  milestone('runtime starts', 'Transferring control to runtime'),
+  milestone('runtime', 'runtime initializing...'),
+  milestone('memory management', 'memory management initialized'),
+  milestone('interrupt descriptor table', 'xmhf_xcphandler_arch_initialize: IDT setup done', 2),
+  milestone('DMA protection', 'Initialized DMA protections successfully'),
+  milestone('application processors awake', 'APs all awake'),
+  milestone('application processors', 'BSP rallying APs'),
+  milestone('partition', 'xmhf_runtime_main['),
+];
+
+/** Rows for lines that hold `CPU(0x`; the engine looks for that once. */
+export const cpuFactRows: readonly Row<FactState>[] = [
+  {
+    probe: 'vcpu->',
+    pattern: /vcpu->(vmcs\.)?([A-Za-z][A-Za-z0-9_]{0,60}(?:\[[0-9a-f]{1,2}\])?)=0x([0-9a-f]{16}|[0-9a-f]{8})/y,
+    worth: 1,
+    take: (state, match, { line, cpu }) => {
+      const [, inVmcs, name = '', digits] = match;
+      const value = number(digits);
+      keep(state, state.vmcs, { ...ofCpu(cpu), name: inVmcs === undefined ? `vcpu->${name}` : name, value, line });
+    },
+  },
+  {
+    probe: '(0x',
+    pattern:
+      /\(0x([0-9a-f]{4})\) (:?VMCS(?:01|02|12)?[:.]|Nested VMEXIT: )([A-Za-z][A-Za-z0-9_]{0,60}) = 0x([0-9a-f]{16}|[0-9a-f]{8}|[0-9a-f]{4})/y,
+    worth: 1,
+    take: (state, match, { line, cpu }) => {
+      const space = (match[2] ?? '').replace(/[:. ]+/g, ' ').trim();
+      const name = space === 'VMCS' ? (match[3] ?? '') : `${space}:${match[3] ?? ''}`;
+      keep(state, state.vmcs, { ...ofCpu(cpu), name, value: number(match[4]), line });
+    },
+  },
+  {
+    probe: 'RDMSR(0x',
+    pattern: /RDMSR\(0x([0-9a-f]{8})\) = (unavailable|0x([0-9a-f]{16}))/y,
+    worth: 1,
+    take: (state, match, { line, cpu }) => {
+      const value = match[3] === undefined ? ('unavailable' as const) : number(match[3]);
+      keep(state, state.msrs, { ...ofCpu(cpu), address: small(match[1]), value, line });
+    },
+  },
+  {
+    probe: 'Reading MSR #0x',
+    pattern: /Reading MSR #0x([0-9a-f]{1,2}) 0x([0-9a-f]{8})/y,
+    worth: 1,
+    take: (state, match, { cpu }) => {
+      if (state.asked.size < limits.facts) state.asked.set(`${cpu ?? ''} ${match[1] ?? ''}`, small(match[2]));
+    },
+  },
+  {
+    probe: 'MSR value for #0x',
+    pattern: /MSR value for #0x([0-9a-f]{1,2}) is 0x([0-9a-f]{16})/y,
+    worth: 1,
+    take: (state, match, { line, cpu }) => {
+      const address = state.asked.get(`${cpu ?? ''} ${match[1] ?? ''}`);
+      if (address !== undefined) keep(state, state.msrs, { ...ofCpu(cpu), address, value: number(match[2]), line });
+    },
+  },
+  {
+    probe: 'MSR_EF',
+    pattern: /MSR_(EFER|EFCR)=0x([0-9a-f]{16})/y,
+    worth: 1,
+    take: (state, match, { line, cpu }) => {
+      const address = match[1] === 'EFER' ? 0xc000_0080 : 0x3a;
+      keep(state, state.msrs, { ...ofCpu(cpu), address, value: number(match[2]), line });
+    },
+  },
+  {
+    probe: 'WRMSR',
+    pattern: /WRMSR (?:\(MTRR\) )?0x([0-9a-f]{8}) 0x([0-9a-f]{16})(?: @ (?:0x)?([0-9a-f]{1,16}))?/y,
+    worth: 1,
+    take: (state, match, { line, cpu }) => {
+      const guestPc = match[3] === undefined ? {} : { guestPc: number(match[3]) };
+      keep(state, state.guestMsrAccesses, {
+        ...ofCpu(cpu),
+        access: 'write',
+        address: small(match[1]),
+        value: number(match[2]),
+        ...guestPc,
+        line,
+      });
+    },
+  },
+  {
+    probe: 'RDMSR ',
+    pattern: /RDMSR (?:0x([0-9a-f]{8})|\(0x([0-9a-f]{8})\)=0x([0-9a-f]{16}))(?: @ (?:0x)?([0-9a-f]{1,16}))?/y,
+    worth: 1,
+    take: (state, match, { line, cpu }) => {
+      const value = match[3] === undefined ? {} : { value: number(match[3]) };
+      const guestPc = match[4] === undefined ? {} : { guestPc: number(match[4]) };
+      keep(state, state.guestMsrAccesses, {
+        ...ofCpu(cpu),
+        access: 'read',
+        address: small(match[1] ?? match[2]),
+        ...value,
+        ...guestPc,
+        line,
+      });
+    },
+  },
+  {
+    probe: 'CPUID',
+    pattern: /CPUID\(0x([0-9a-f]{8})(?:, ?0x([0-9a-f]{8}))?\)[.: ]{1,2}(E[ABCD]X) ?= ?0x([0-9a-f]{8})/y,
+    worth: 1,
+    take: (state, match, { line, cpu }) => {
+      const register = match[3];
+      if (register !== 'EAX' && register !== 'EBX' && register !== 'ECX' && register !== 'EDX') return;
+      keep(state, state.cpuid, { ...ofCpu(cpu), leaf: small(match[1]), subleaf: small(match[2]), register, value: small(match[4]), line });
+    },
+  },
+  milestone('VMX operation', 'Entered VMX root operation'),
+  milestone('extended page tables', 'Activated VMX EPTs'),
+  milestone('guest state written', 'VMWRITEs success'),
+  milestone('guest starts', 'SIPI signal received'),
+];

@@ -1,0 +1,285 @@
+/**
+ * The records of XMHF's register dump, one function from text to typed record.
+ *
+ * In: a segment and a position behind the CPU tag (or at the first word of an untagged dump). Out: the record, where it ends,
+ * and what is wrong with it. Refuses: to repair. Printed by `xmhf-runtime/xmhf-xcphandler/arch/x86/xcph-x86.c`.
+ *
+ * Numbers have a fixed width (8 or 16 digits, zero- or space-padded), so whatever another CPU printed right behind the last
+ * digit is not taken for part of the number.
+ */
+import type { WordSize } from '../../addresses.js';
+
+export type DumpRecord =
+  | { readonly kind: 'header'; readonly vector?: number; readonly style: 'none' | 'bare' | 'decimal' }
+  | { readonly kind: 'error-code'; readonly digits: string }
+  | { readonly kind: 'state' }
+  | {
+      readonly kind: 'pc';
+      readonly label: 'EIP' | 'RIP';
+      readonly flagsLabel?: 'EFLAGS' | 'RFLAGS';
+      readonly width?: WordSize;
+      readonly cs?: bigint;
+      readonly pc?: bigint;
+      readonly flags?: bigint;
+      readonly errorCode?: bigint;
+      readonly padded: boolean;
+    }
+  | { readonly kind: 'vcpu'; readonly digits: string }
+  | {
+      readonly kind: 'registers';
+      readonly values: readonly (readonly [name: string, value: bigint | undefined])[];
+      readonly width: WordSize;
+    }
+  | { readonly kind: 'segments'; readonly values: readonly (readonly [name: string, value: bigint | undefined])[] }
+  | { readonly kind: 'stack-begin' }
+  | { readonly kind: 'stack'; readonly address?: bigint; readonly value?: bigint; readonly width?: WordSize }
+  | { readonly kind: 'stack-end' };
+
+/** `bad-digit`: something stands where a digit must be. `torn`: characters are missing. `cut`: the segment ends inside the record. */
+export type RecordFault = { readonly kind: 'bad-digit' | 'torn' | 'cut'; readonly what: string };
+
+export interface RecordRead {
+  readonly record: DumpRecord;
+  readonly end: number;
+  readonly faults: readonly RecordFault[];
+}
+
+interface Value {
+  readonly value?: bigint;
+  readonly end: number;
+  readonly fault?: RecordFault['kind'];
+  readonly padded?: boolean;
+}
+
+const toBigInt = BigInt;
+
+/** A number of `width` places after `0x`. Space-padded ones (amd64 until 2021-12-29) may have lost blanks in a browser. */
+export function readNumber(text: string, at: number, width: number): Value {
+  const mark = text.slice(at, at + 2);
+  if (mark !== '0x' && mark !== '0X') {
+    if (text.length < at + 2) return { end: text.length, fault: 'cut' };
+    return { end: skipToken(text, at, width + 2), fault: hexRun(text, at + 2) > 0 ? 'bad-digit' : 'torn' };
+  }
+  const start = at + 2;
+  let blanks = 0;
+  while (blanks < width - 1 && text.charCodeAt(start + blanks) === 0x20) blanks += 1;
+  const digits = Math.min(hexRun(text, start + blanks), width - blanks);
+  if (blanks > 0) {
+    // The whole padding is there, or a browser left one blank of it.
+    if (digits > 0 && (blanks + digits === width || blanks === 1)) {
+      return { value: toBigInt(`0x${text.slice(start + blanks, start + blanks + digits)}`), end: start + blanks + digits, padded: true };
+    }
+    const end = start + blanks + digits;
+    return { end, fault: end >= text.length ? 'cut' : 'torn', padded: true };
+  }
+  if (digits === width) return { value: toBigInt(`0x${text.slice(start, start + width)}`), end: start + width };
+  const end = start + digits;
+  if (end >= text.length) return { end: text.length, fault: 'cut' };
+  const letter = /[\w?]/.test(text.charAt(end));
+  return { end: skipToken(text, end, width - digits), fault: letter ? 'bad-digit' : 'torn' };
+}
+
+function hexRun(text: string, at: number): number {
+  let end = at;
+  while (isHex(text.charCodeAt(end))) end += 1;
+  return end - at;
+}
+
+function isHex(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66) || (code >= 0x41 && code <= 0x46);
+}
+
+/** Past at most `most` word characters: the rest of a damaged number. */
+function skipToken(text: string, at: number, most: number): number {
+  let end = at;
+  const last = Math.min(text.length, at + most);
+  while (end < last && /\w/.test(text.charAt(end))) end += 1;
+  return end;
+}
+
+interface Shape {
+  /** Sticky; what the record starts with, behind tag, colon and blanks. */
+  readonly opener: RegExp;
+  read(text: string, match: RegExpExecArray, end: number): RecordRead | undefined;
+}
+
+const shapes: readonly Shape[] = [
+  { opener: /Stack\(/y, read: (text, _match, end) => readStack(text, end) },
+  { opener: /(?:[ER](?:AX|BX|CX|DX|SI|DI|BP|SP)|R(?:8|9|1[0-5])) ?=/y, read: (text, match) => readRegisters(text, match.index) },
+  { opener: /(?:[C-G]S|SS|TR) ?=/y, read: (text, match) => readSegments(text, match.index) },
+  { opener: /CS:([ER]IP) /y, read: (text, match, end) => readPc(text, end, match[1] === 'RIP' ? 'RIP' : 'EIP') },
+  { opener: /VCPU at /y, read: (text, _match, end) => readDigits(text, end, 'vcpu') },
+  { opener: /error code: /y, read: (text, _match, end) => readDigits(text, end, 'error-code') },
+  { opener: /state dump(?: follows)?(?:\.{1,3}|:)?/y, read: (_text, _match, end) => ({ record: { kind: 'state' }, end, faults: [] }) },
+  {
+    opener: /-{1,8} ?stack dump(?: \(\d{1,4} entries\))? ?-{0,8}/y,
+    read: (_text, _match, end) => ({ record: { kind: 'stack-begin' }, end, faults: [] }),
+  },
+  { opener: /-{1,8} ?end ?-{0,16}/y, read: (_text, _match, end) => ({ record: { kind: 'stack-end' }, end, faults: [] }) },
+  { opener: /unhandled exception/y, read: (text, _match, end) => readHeader(text, end) },
+];
+
+/** The record that starts at `at` (blanks and one colon are passed over), or `undefined`: none of the dump's. */
+export function recordAt(text: string, at: number): RecordRead | undefined {
+  let start = at;
+  while (text.charCodeAt(start) === 0x20 || text.charCodeAt(start) === 0x09) start += 1;
+  if (text.charCodeAt(start) === 0x3a) start += 1;
+  while (text.charCodeAt(start) === 0x20 || text.charCodeAt(start) === 0x09) start += 1;
+  for (const shape of shapes) {
+    shape.opener.lastIndex = start;
+    const match = shape.opener.exec(text);
+    if (match !== null) return shape.read(text, match, shape.opener.lastIndex);
+  }
+  return undefined;
+}
+
+const headerTail = /(?: ([0-9a-fA-F]{1,2})(?: \(0x([0-9a-fA-F]{1,2})\))?)?, ?halting!/y;
+
+/** `exception 13 (0xd)` since da54b32fe; before it the bare number is hexadecimal: `exception 12` is vector 18. */
+function readHeader(text: string, at: number): RecordRead | undefined {
+  headerTail.lastIndex = at;
+  const match = headerTail.exec(text);
+  if (match === null) {
+    const cut = /^[ 0-9a-zA-Z(),]{0,24}!?$/.test(text.slice(at, at + 26));
+    const loose = /^ ([0-9]{1,3}) \(0x([0-9a-fA-F]{1,2})\)/.exec(text.slice(at, at + 20));
+    const vector = loose === null ? undefined : agreed(loose[1], loose[2]);
+    if (loose === null && !cut) {
+      if (!/^ \S{1,12}(?: \S{1,12})?, ?halting/.test(text.slice(at, at + 40))) return undefined;
+      return { record: { kind: 'header', style: 'none' }, end: endOfHeader(text, at), faults: [{ kind: 'bad-digit', what: 'vector' }] };
+    }
+    const record: DumpRecord = vector === undefined ? { kind: 'header', style: 'none' } : { kind: 'header', vector, style: 'decimal' };
+    return { record, end: loose === null ? text.length : at + loose[0].length, faults: [{ kind: cut ? 'cut' : 'torn', what: 'vector' }] };
+  }
+  const [, first, second] = match;
+  const end = headerTail.lastIndex;
+  if (first === undefined) return { record: { kind: 'header', style: 'none' }, end, faults: [] };
+  if (second === undefined) return { record: { kind: 'header', vector: Number.parseInt(first, 16), style: 'bare' }, end, faults: [] };
+  const vector = agreed(first, second);
+  if (vector === undefined) return { record: { kind: 'header', style: 'decimal' }, end, faults: [{ kind: 'bad-digit', what: 'vector' }] };
+  return { record: { kind: 'header', vector, style: 'decimal' }, end, faults: [] };
+}
+
+function agreed(decimal: string | undefined, hexadecimal: string | undefined): number | undefined {
+  if (decimal === undefined || hexadecimal === undefined || !/^\d+$/.test(decimal)) return undefined;
+  const value = Number.parseInt(decimal, 10);
+  return value === Number.parseInt(hexadecimal, 16) ? value : undefined;
+}
+
+function endOfHeader(text: string, at: number): number {
+  const found = text.indexOf('halting!', at);
+  return found < 0 ? text.length : found + 'halting!'.length;
+}
+
+const flagsLabel = / ?with ([ER]FLAGS) ?= ?/y;
+const errorCodeTail = /, ?errorcode ?= ?(?:0x)?([0-9a-fA-F]{8})(?:[0-9a-fA-F]{8})?/y;
+
+function readPc(text: string, at: number, label: 'EIP' | 'RIP'): RecordRead {
+  const faults: RecordFault[] = [];
+  const note = (value: Value, what: string) => {
+    if (value.fault !== undefined) faults.push({ kind: value.fault, what });
+  };
+  const cs = readNumber(text, at, 4);
+  note(cs, 'CS');
+  let end = cs.end;
+  if (text.charCodeAt(end) === 0x3a) end += 1;
+  else if (faults.length === 0) faults.push({ kind: end >= text.length ? 'cut' : 'torn', what: label });
+  // The width is what stands between the colon and ` with`; amd64 builds until 2021-12-08 print `CS:EIP` too.
+  const withAt = text.indexOf(' with', end);
+  const places = withAt < 0 ? 0 : withAt - end - 2;
+  const width: WordSize | undefined = places === 16 ? 8 : places === 8 ? 4 : undefined;
+  const pc = readNumber(text, end, (width ?? guessWidth(text, end)) * 2);
+  note(pc, label);
+  end = withAt >= 0 && withAt - pc.end < 20 ? withAt : pc.end;
+  flagsLabel.lastIndex = end;
+  const match = flagsLabel.exec(text);
+  const known = { ...(cs.value === undefined ? {} : { cs: cs.value }), ...(pc.value === undefined ? {} : { pc: pc.value }) };
+  const padded = pc.padded === true;
+  if (match === null) {
+    const rest = text.slice(end, end + 14);
+    faults.push({ kind: ' with EFLAGS=0'.startsWith(rest.trimEnd()) || rest.length < 8 ? 'cut' : 'torn', what: 'FLAGS' });
+    return { record: { kind: 'pc', label, padded, ...known, ...(width === undefined ? {} : { width }) }, end, faults };
+  }
+  const flags = readNumber(text, flagsLabel.lastIndex, (width ?? guessWidth(text, flagsLabel.lastIndex)) * 2);
+  note(flags, match[1] ?? 'FLAGS');
+  end = flags.end;
+  errorCodeTail.lastIndex = end;
+  const tail = errorCodeTail.exec(text);
+  if (tail !== null) end = errorCodeTail.lastIndex;
+  return {
+    record: {
+      kind: 'pc',
+      label,
+      padded,
+      flagsLabel: match[1] === 'RFLAGS' ? 'RFLAGS' : 'EFLAGS',
+      ...known,
+      ...(width === undefined ? {} : { width }),
+      ...(flags.value === undefined ? {} : { flags: flags.value }),
+      ...(tail?.[1] === undefined ? {} : { errorCode: toBigInt(`0x${tail[1]}`) }),
+    },
+    end,
+    faults,
+  };
+}
+
+function guessWidth(text: string, at: number): WordSize {
+  // Only amd64 builds ever padded with blanks.
+  return /^0x(?: |[0-9a-fA-F]{16})/.test(text.slice(at, at + 18)) ? 8 : 4;
+}
+
+/** The width of these two is known only with the rest of the dump, so the digits are kept. */
+function readDigits(text: string, at: number, kind: 'vcpu' | 'error-code'): RecordRead {
+  const wide = guessWidth(text, at) === 8;
+  const value = readNumber(text, at, wide ? 16 : 8);
+  const digits = text.slice(at, at + 18);
+  return { record: { kind, digits }, end: value.end, faults: value.fault === undefined ? [] : [{ kind: value.fault, what: kind }] };
+}
+
+const registerName = /[ \t,]{0,8}([ER](?:AX|BX|CX|DX|SI|DI|BP|SP)|R(?:8|9|1[0-5])) ?= ?/y;
+const segmentName = /[ \t,]{0,8}((?:[C-G]S|SS|TR)) ?= ?/y;
+
+function readRegisters(text: string, at: number): RecordRead {
+  const width = text.charAt(at) === 'E' ? 4 : 8;
+  const { values, end, faults } = readPairs(text, at, registerName, width * 2);
+  return { record: { kind: 'registers', values, width }, end, faults };
+}
+
+function readSegments(text: string, at: number): RecordRead {
+  const { values, end, faults } = readPairs(text, at, segmentName, 4);
+  return { record: { kind: 'segments', values }, end, faults };
+}
+
+function readPairs(text: string, at: number, name: RegExp, width: number) {
+  const values: (readonly [string, bigint | undefined])[] = [];
+  const faults: RecordFault[] = [];
+  let end = at;
+  for (let guard = 0; guard < 8; guard += 1) {
+    name.lastIndex = end;
+    const match = name.exec(text);
+    if (match?.[1] === undefined) break;
+    const number = readNumber(text, name.lastIndex, width);
+    if (number.fault !== undefined) faults.push({ kind: number.fault, what: match[1] });
+    values.push([match[1].toLowerCase(), number.value]);
+    end = number.end;
+  }
+  return { values, end, faults };
+}
+
+const arrow = /\) ?-{0,3}> ?/y;
+
+function readStack(text: string, at: number): RecordRead {
+  const close = text.indexOf(')', at);
+  const places = close < 0 ? 0 : close - at - 2;
+  const width: WordSize | undefined = places === 16 ? 8 : places === 8 ? 4 : undefined;
+  const address = readNumber(text, at, (width ?? guessWidth(text, at)) * 2);
+  const faults: RecordFault[] = address.fault === undefined ? [] : [{ kind: address.fault, what: 'address' }];
+  const known = { ...(address.value === undefined ? {} : { address: address.value }), ...(width === undefined ? {} : { width }) };
+  arrow.lastIndex = close >= 0 && close - address.end < 20 ? close : address.end;
+  if (arrow.exec(text) === null) {
+    const rest = text.slice(address.end, address.end + 8);
+    if (faults.length === 0) faults.push({ kind: rest.length < 5 ? 'cut' : 'torn', what: 'value' });
+    return { record: { kind: 'stack', ...known }, end: address.end, faults };
+  }
+  const value = readNumber(text, arrow.lastIndex, (width ?? guessWidth(text, arrow.lastIndex)) * 2);
+  if (value.fault !== undefined) faults.push({ kind: value.fault, what: 'value' });
+  return { record: { kind: 'stack', ...known, ...(value.value === undefined ? {} : { value: value.value }) }, end: value.end, faults };
+}

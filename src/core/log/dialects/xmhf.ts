@@ -1,0 +1,202 @@
+/**
+ * The XMHF dialect: XMHF, LHV and SHV, both widths, from 2012 on. docs/LOG-DIALECTS.md tells its eras and shapes.
+ *
+ * In: the segments of a log. Out: boots, crashes, events, facts, damage and how much evidence there is.
+ * Refuses: text of other projects; without enough evidence `readLog` drops all of it.
+ */
+import type { Arch } from '../../addresses.js';
+import { limits } from '../../limits.js';
+import { say } from '../../sentence.js';
+import { cleanText } from '../clean-text.js';
+import { archOf, closeDump, isDump, type LogContext } from '../close-dump.js';
+import type { CpuCrash, Damage, Era, LogFacts } from '../crash-log.js';
+import type { Segment } from '../log-text.js';
+import { dumpWidth, type OpenDump } from '../open-dump.js';
+import type { DialectReader, DialectReading } from './dialect.js';
+import { runRows } from './row.js';
+import { dumpScan } from './xmhf-dumps.js';
+import { type EventState, eventRows, eventState, takeAssertion } from './xmhf-events.js';
+import { bootIndex, cpuFactRows, type FactState, factRows, factState } from './xmhf-facts.js';
+
+/** One dump header, one banner or one `Fatal:` line is enough; so are a few lines of boot text. */
+const enough = 4;
+/** No line of this dialect is shorter. */
+const shortest = 6;
+
+export function xmhfReader(): DialectReader {
+  const facts = factState();
+  const events = eventState();
+  const dumps = dumpScan();
+  const damage: Damage[] = [];
+  let score = 0;
+  let oddLine: number | undefined;
+  let oddLines = 0;
+  let long = 0;
+
+  function take(segment: Segment): void {
+    const { line } = segment;
+    if (segment.dropped > 0) {
+      long += 1;
+      if (long <= 16) {
+        damage.push({
+          kind: 'line-too-long',
+          line,
+          detail: say`The line has ${segment.dropped} characters beyond the ${limits.logLineBytes} that are read.`,
+        });
+      }
+    }
+    let { text } = segment;
+    let controls = false;
+    if (segment.odd) {
+      const clean = cleanText(text);
+      text = clean.text;
+      controls = clean.controls;
+      if (controls) {
+        oddLine ??= line;
+        oddLines += 1;
+      }
+    }
+    if (text.length < shortest) {
+      dumps.take(text, line, bootIndex(facts), controls);
+      return;
+    }
+    score += runRows(factRows, facts, text, line);
+    if (text.includes('CPU(0x')) score += runRows(cpuFactRows, facts, text, line);
+    const boot = bootIndex(facts);
+    events.boot = boot;
+    score += takeAssertion(events, text, line);
+    score += runRows(eventRows, events, text, line);
+    if (dumps.take(text, line, boot, controls)) score += 1;
+  }
+
+  function finish(): DialectReading {
+    const scan = dumps.finish();
+    damage.push(...scan.damage);
+    if (oddLine !== undefined) {
+      damage.push({
+        kind: 'control-characters',
+        line: oddLine,
+        detail: say`Control characters or invisible ones stand in ${oddLines} lines; they are left out for reading.`,
+      });
+    }
+    const real = scan.dumps.filter(isDump);
+    const arch = archOfLog(real, facts);
+    const crashes = real.map((dump) => closeDump({ ...dump, boot: bootOf(dump, facts) }, contextOf(dump, facts, arch)));
+    score += real.reduce((sum, dump) => sum + (dump.recordLines.has('header') || dump.pc !== undefined ? 4 : 1), 0);
+    for (const crash of crashes) damage.push(...crash.damage);
+    noteLimits(damage, scan.left, events, facts);
+    damage.sort((a, b) => a.line - b.line);
+    const era = eraOf(real, crashes, facts, events);
+    return {
+      dialect: 'xmhf',
+      score,
+      enough,
+      log: {
+        ...(era === undefined ? {} : { era }),
+        ...(arch === undefined ? {} : { arch }),
+        boots: facts.boots,
+        crashes,
+        events: events.events,
+        damage: capped(damage),
+        facts: factsOf(facts),
+      },
+    };
+  }
+
+  return { take, finish };
+}
+
+/** Dumps tell the width best: early amd64 builds print `Subarch: i386`. */
+function archOfLog(dumps: readonly OpenDump[], facts: FactState): Arch | undefined {
+  let i386 = 0;
+  let amd64 = 0;
+  for (const dump of dumps) {
+    const arch = archOf(dump);
+    if (arch === 'i386') i386 += 1;
+    if (arch === 'amd64') amd64 += 1;
+  }
+  if (i386 !== amd64) return i386 > amd64 ? 'i386' : 'amd64';
+  if (i386 > 0) return dumps[0] === undefined ? undefined : archOf(dumps[0]);
+  if (facts.amd64 === facts.i386) return undefined;
+  return facts.amd64 > facts.i386 ? 'amd64' : 'i386';
+}
+
+/**
+ * The boot whose runtime holds the crash. Of two hypervisors in one log (L0 and L1) either may crash after both banners, so
+ * the last banner counts only where no earlier boot's runtime holds the PC and the last one's does not.
+ */
+function bootOf(dump: OpenDump, facts: FactState): number | undefined {
+  const { boot } = dump;
+  const pc = dump.pc?.pc;
+  if (boot === undefined || boot === 0 || pc === undefined || holds(facts, boot, pc) !== false) return boot;
+  for (let earlier = boot - 1; earlier >= 0; earlier -= 1) if (holds(facts, earlier, pc) === true) return earlier;
+  return boot;
+}
+
+function holds(facts: FactState, boot: number, pc: bigint): boolean | undefined {
+  const range = facts.runtimes.get(boot);
+  if (range?.end === undefined) return undefined;
+  return pc >= range.start && pc < range.end;
+}
+
+function contextOf(dump: OpenDump, facts: FactState, arch: Arch | undefined): LogContext {
+  const range = facts.runtimes.get(bootOf(dump, facts) ?? -1);
+  return {
+    ...(arch === undefined ? {} : { arch }),
+    ...(range?.end === undefined ? {} : { runtime: { start: range.start, end: range.end } }),
+  };
+}
+
+/** Weighs what tells d8f2220a6 (2022-06-06, newline last) from what was before it. */
+function eraOf(dumps: readonly OpenDump[], crashes: readonly CpuCrash[], facts: FactState, events: EventState): Era | undefined {
+  let first = facts.era + events.era;
+  for (const [index, dump] of dumps.entries()) {
+    if (dump.headerStyle === 'bare') first += 4;
+    if (dump.headerStyle === 'none' && dump.vector === undefined && dump.recordLines.has('header')) first += 1;
+    if (dump.pc?.padded === true) first += 4;
+    if (dumpWidth(dump) === 8 && dump.pc !== undefined && (dump.pc.label === 'EIP' || dump.pc.flagsLabel === 'EFLAGS')) first += 4;
+    if (crashes[index]?.damage.some((damage) => damage.kind === 'header-not-at-line-start') === true) first -= 1;
+  }
+  if (first === 0) return undefined;
+  return first > 0 ? 'newline-first' : 'newline-last';
+}
+
+function noteLimits(damage: Damage[], crashesLeft: number, events: EventState, facts: FactState): void {
+  const line = 1;
+  if (crashesLeft > 0)
+    damage.push({ kind: 'too-many', line, detail: say`The log holds ${crashesLeft} dumps more than the ${limits.crashes} that are read.` });
+  if (events.left > 0)
+    damage.push({ kind: 'too-many', line, detail: say`The log holds ${events.left} events more than the ${limits.events} that are kept.` });
+  if (facts.left > 0)
+    damage.push({
+      kind: 'too-many',
+      line,
+      detail: say`The log holds ${facts.left} facts more than the ${limits.facts} of a kind that are kept.`,
+    });
+}
+
+function capped(damage: readonly Damage[]): readonly Damage[] {
+  if (damage.length <= limits.damage) return damage;
+  const left = damage.length - limits.damage;
+  return [
+    ...damage.slice(0, limits.damage),
+    { kind: 'too-many', line: damage[limits.damage]?.line ?? 1, detail: say`${left} more notes on damage are left out.` },
+  ];
+}
+
+function factsOf(state: FactState): LogFacts {
+  const sha1 = state.computedSha1 ?? state.goldSha1;
+  return {
+    msrs: state.msrs,
+    cpuid: state.cpuid,
+    vmcs: state.vmcs,
+    stackTops: state.stackTops,
+    ...(state.imageLength === undefined ? {} : { imageLength: state.imageLength }),
+    ...(sha1 === undefined ? {} : { runtimeSha1: sha1 }),
+    ...(state.runtimeBase === undefined ? {} : { runtimeBase: state.runtimeBase }),
+    apicIds: [...state.apicIds].sort(),
+    ...(state.vendor === undefined ? {} : { vendor: state.vendor }),
+    guestMsrAccesses: state.guestMsrAccesses,
+    milestones: state.milestones,
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * From stack records to `StackMemory`: order, gaps, repeats, contradictions.
+ *
+ * In: the words as read. Out: memory that holds a word only where the log leaves no doubt about its address and value.
+ * Refuses: to place a word at an address that the rows around it contradict.
+ */
+import { runtimeAddress, type WordSize } from '../addresses.js';
+import { limits } from '../limits.js';
+import { say } from '../sentence.js';
+import type { StackMemory, StackWord } from './crash-log.js';
+import type { DumpNote, OpenDump, RawWord } from './open-dump.js';
+import { stackMemory } from './stack-memory.js';
+
+export function checkStack(dump: OpenDump, width: WordSize, stackPointer: bigint | undefined, notes: DumpNote[]): StackMemory {
+  const step = BigInt(width);
+  const kept = withoutDoubt(dump.words, step, notes);
+  if (dump.words.length >= limits.stackWords) {
+    notes.push({
+      kind: 'too-many',
+      line: dump.lastLine,
+      detail: say`The dump has more than ${limits.stackWords} words; the rest is left out.`,
+    });
+  }
+  let gaps = 0;
+  for (const [index, word] of kept.entries()) {
+    const before = kept[index - 1];
+    if (before === undefined || word.address === before.address + step) continue;
+    gaps += 1;
+    const lost = (word.address - before.address) / step - 1n;
+    notes.push({
+      kind: 'stack-gap',
+      line: word.line,
+      detail:
+        lost > 0n
+          ? say`Between ${hexText(before.address)} and ${hexText(word.address)} ${lost} words are missing.`
+          : say`After ${hexText(before.address)} the dump goes back to ${hexText(word.address)}.`,
+    });
+  }
+  const first = kept[0];
+  const startsRight = first !== undefined && stackPointer !== undefined && first.address === stackPointer;
+  if (first !== undefined && stackPointer !== undefined && first.address > stackPointer) {
+    notes.push({
+      kind: 'stack-gap',
+      line: first.line,
+      detail: say`The dump starts at ${hexText(first.address)}, not at the printed stack pointer ${hexText(stackPointer)}: its first words are missing.`,
+    });
+  }
+  if (!dump.ended) {
+    notes.push({
+      kind: 'no-end-marker',
+      line: dump.lastLine,
+      detail: say`The end marker of this dump is missing.`,
+    });
+    notes.push({
+      kind: 'stack-truncated',
+      line: dump.lastLine,
+      detail:
+        first === undefined
+          ? say`The dump ends before its first stack word.`
+          : say`The dump may have gone on after ${hexText(last(kept)?.address ?? first.address)}.`,
+    });
+  } else if (first === undefined) {
+    notes.push({ kind: 'stack-truncated', line: dump.lastLine, detail: say`The dump holds no stack word that can be read.` });
+  }
+  const complete = dump.ended && startsRight && gaps === 0 && dump.unreadWords === 0 && kept.length === dump.words.length;
+  return stackMemory(kept, width, complete);
+}
+
+function last<T>(items: readonly T[]): T | undefined {
+  return items[items.length - 1];
+}
+
+function withoutDoubt(words: readonly RawWord[], step: bigint, notes: DumpNote[]): StackWord[] {
+  const values = new Map<bigint, bigint>();
+  const doubtful = new Set<bigint>();
+  const kept: StackWord[] = [];
+  for (const [index, word] of words.entries()) {
+    if (isStray(words, index, step)) {
+      notes.push({
+        kind: 'bad-digit',
+        line: word.line,
+        detail: say`The address ${hexText(word.address)} does not fit between the rows before and after it; the word is not used.`,
+      });
+      continue;
+    }
+    const known = values.get(word.address);
+    if (known === undefined) {
+      values.set(word.address, word.value);
+      kept.push({ address: runtimeAddress(word.address), value: word.value, line: word.line });
+      continue;
+    }
+    if (known === word.value) {
+      notes.push({ kind: 'stack-repeat', line: word.line, detail: say`The word at ${hexText(word.address)} stands a second time.` });
+      continue;
+    }
+    doubtful.add(word.address);
+    notes.push({
+      kind: 'stack-repeat',
+      line: word.line,
+      detail: say`The word at ${hexText(word.address)} stands twice with different values; neither is used.`,
+    });
+  }
+  return doubtful.size === 0 ? kept : kept.filter((word) => !doubtful.has(word.address));
+}
+
+/** Its neighbours fit each other with exactly its own row between them, and it is not that row; or it is no word's address at all. */
+function isStray(words: readonly RawWord[], index: number, step: bigint): boolean {
+  const word = words[index];
+  const before = words[index - 1];
+  const after = words[index + 1];
+  if (word === undefined) return false;
+  if (before !== undefined && after !== undefined) {
+    if (after.address === before.address + 2n * step && word.address !== before.address + step && word.address !== before.address)
+      return true;
+    return after.address === before.address + step && word.address !== before.address && word.address !== after.address;
+  }
+  const neighbour = before ?? after;
+  return neighbour !== undefined && (word.address - neighbour.address) % step !== 0n;
+}
+
+function hexText(value: bigint): string {
+  return `0x${value.toString(16)}`;
+}
