@@ -1,0 +1,135 @@
+/**
+ * How deep the stack is, and where saved registers lie, before every instruction of a function: from the machine code alone.
+ *
+ * In: a code map. Out, for each function: states counted from the CFA, tail jumps, and the outcome of the self-check. Refuses to guess: where
+ * paths disagree an item is unknown, and a function whose own returns do not fit its states says so (`failed`).
+ *
+ * No-return calls matter only where the code behind them would be joined with code of another depth: every call is taken to come
+ * back until a join disagrees, then the call that leads there is taken not to. What lies behind it is still followed, in a weak pass.
+ */
+import type { CodeFunction, CodeMap } from './code-map.js';
+import { type Flow, followFlow } from './control-flow.js';
+import type { MachineState } from './values.js';
+
+export interface FunctionAnalysis extends Flow {
+  readonly fn: CodeFunction;
+  /** Calls taken not to return. */
+  readonly deadCalls: ReadonlySet<number>;
+  /** Indirect calls whose callee was taken to pop a word, because only then the self-check holds. */
+  readonly popsWord: ReadonlySet<number>;
+  /** State before the instruction at exactly this address; `undefined` where no path leads. */
+  stateBefore(address: number): { readonly state: MachineState; readonly weak: boolean } | undefined;
+}
+
+export interface StackDepths {
+  readonly map: CodeMap;
+  analyze(fn: CodeFunction): FunctionAnalysis;
+}
+
+/** Rounds in which further calls may turn out not to return. */
+const ROUNDS = 12;
+/** Callees asked whether they return, one below the other. */
+const RETURN_DEPTH = 8;
+/** Combinations of indirect calls tried for a callee that pops: 2^12 took seconds on one function of a libc. */
+const POP_TRIALS = 256;
+
+const depths = new WeakMap<CodeMap, StackDepths>();
+
+export function stackDepths(map: CodeMap): StackDepths {
+  const known = depths.get(map);
+  if (known !== undefined) return known;
+  const created = createStackDepths(map);
+  depths.set(map, created);
+  return created;
+}
+
+function createStackDepths(map: CodeMap): StackDepths {
+  const analyses = new Map<number, FunctionAnalysis>();
+  const inProgress = new Set<number>();
+
+  function analyze(fn: CodeFunction): FunctionAnalysis {
+    const known = analyses.get(fn.entry);
+    if (known !== undefined) return known;
+    inProgress.add(fn.entry);
+    const analysis = analyzeFresh(fn);
+    inProgress.delete(fn.entry);
+    analyses.set(fn.entry, analysis);
+    return analysis;
+  }
+
+  function neverReturns(target: number, depth: number): boolean {
+    const callee = map.entryAt(target);
+    if (callee === undefined || depth === 0 || inProgress.has(target)) return false;
+    const { returns, interruptReturns, indirectTails, unresolved, tailJumps, exhausted } = analyze(callee);
+    if (exhausted || returns.length > 0 || interruptReturns.length > 0 || indirectTails.length > 0 || unresolved.length > 0) return false;
+    return tailJumps.every((jump) => neverReturns(jump.target, depth - 1));
+  }
+
+  function analyzeFresh(fn: CodeFunction): FunctionAnalysis {
+    const deadCalls = new Set<number>();
+    const popsWord = new Set<number>();
+    let flow = followFlow(map, fn, { deadCalls, popsWord });
+    for (let round = 0; round < ROUNDS && !flow.exhausted; round++) {
+      const { blamed, suspected, directCalls } = flow;
+      const dead = blamed.length > 0 ? blamed : suspected.filter((call) => neverReturns(directCalls.get(call) ?? 0, RETURN_DEPTH));
+      const fresh = dead.filter((call) => !deadCalls.has(call));
+      if (fresh.length === 0) break;
+      for (const call of fresh) deadCalls.add(call);
+      flow = followFlow(map, fn, { deadCalls, popsWord });
+    }
+    if (map.set.wordSize === 4 && hasWrongDepth(flow)) {
+      const cure = popsThatCure(fn, deadCalls, flow);
+      if (cure !== undefined) {
+        for (const call of cure.pops) popsWord.add(call);
+        flow = cure.flow;
+      }
+    }
+    return { ...flow, fn, deadCalls, popsWord, stateBefore: statesOf(flow) };
+  }
+
+  /** i386 callees that return a struct pop its address: of an indirect call only the self-check can tell. Fewest first. */
+  function popsThatCure(fn: CodeFunction, deadCalls: ReadonlySet<number>, flow: Flow): { readonly pops: readonly number[]; readonly flow: Flow } | undefined {
+    const calls = flow.indirectCalls;
+    let trials = 0;
+    for (let count = 1; count <= calls.length; count++) {
+      for (const pops of combinations(calls, count)) {
+        if (++trials > POP_TRIALS) return undefined;
+        const tried = followFlow(map, fn, { deadCalls, popsWord: new Set(pops) });
+        if (!hasWrongDepth(tried)) return { pops, flow: tried };
+      }
+    }
+    return undefined;
+  }
+
+  return { map, analyze };
+}
+
+function hasWrongDepth(flow: Flow): boolean {
+  return flow.failed.some((check) => check.what === 'stack-pointer');
+}
+
+function* combinations(items: readonly number[], count: number, from = 0): Generator<readonly number[]> {
+  if (count === 0) {
+    yield [];
+    return;
+  }
+  for (let index = from; index <= items.length - count; index++) {
+    const item = items[index];
+    if (item === undefined) return;
+    for (const rest of combinations(items, count - 1, index + 1)) yield [item, ...rest];
+  }
+}
+
+/** All states of the function, worked out at the first question. */
+function statesOf(flow: Flow): FunctionAnalysis['stateBefore'] {
+  let states: Map<number, { state: MachineState; weak: boolean }> | undefined;
+  return (address) => {
+    if (flow.exhausted) return undefined;
+    if (states === undefined) {
+      const all = new Map<number, { state: MachineState; weak: boolean }>();
+      flow.visit((instruction, state, weak) => all.set(instruction.at, { state: state.clone(), weak }));
+      states = all;
+    }
+    return states.get(address);
+  };
+}
