@@ -8,6 +8,8 @@ import { type LinkAddress, linkAddress } from '../addresses.js';
 import type { ByteSource } from '../bytes/byte-source.js';
 import { FormatError } from '../bytes/format-error.js';
 import type { Region } from '../bytes/region.js';
+import { type DebugInfo, openDebugInfo } from '../dwarf/debug-info.js';
+import { debugSections } from '../dwarf/sections.js';
 import { type ElfFile, hasBytes, readElf, type SectionHeader, SHF, SHT, sectionBytes } from '../elf/elf-file.js';
 import { findBuildId } from '../elf/notes.js';
 import { readSymbolTable, symbolAtEntry } from '../elf/symbols.js';
@@ -15,6 +17,7 @@ import type { Gap } from '../gap.js';
 import type { Platform } from '../platform.js';
 import { say } from '../sentence.js';
 import type { ElfSymbol, Image, Section } from './image.js';
+import { SourceFinder } from './source-lookup.js';
 import { SymbolIndex } from './symbol-index.js';
 import type { SourceLookup } from './symbolize.js';
 
@@ -30,16 +33,21 @@ interface Stretch {
   readonly header: SectionHeader;
 }
 
+const MOST_GAPS = 50;
+
 class OpenedImage implements Image {
   readonly arch;
   readonly type;
   readonly entry: LinkAddress;
   readonly sections: readonly Section[];
   readonly gaps: Gap[] = [];
+  private readonly noted = new Set<string>();
   declare readonly buildId?: string;
   private readonly stretches: readonly Stretch[];
   private readonly regions = new Map<number, Region>();
   private index: SymbolIndex | null | undefined;
+  private debug: DebugInfo | null | undefined;
+  private finder: SourceFinder | undefined;
   private sorted: readonly ElfSymbol[] | undefined;
 
   constructor(
@@ -76,10 +84,18 @@ class OpenedImage implements Image {
       return read();
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      this.gaps.push({ kind: error.kind, where: this.path, problem: say`The ${what} cannot be read: ${error.message}.` });
+      this.note(error, what);
       return undefined;
     }
   }
+
+  /** Equal errors are told once, and no more than a reader could want. */
+  private readonly note = (error: FormatError, what = 'debug information'): void => {
+    const key = `${error.kind} ${error.where} ${error.kind === 'unsupported' ? error.problem : error.offset}`;
+    if (this.noted.has(key) || this.noted.size >= MOST_GAPS) return;
+    this.noted.add(key);
+    this.gaps.push({ kind: error.kind, where: this.path, problem: say`The ${what} cannot be read whole: ${error.message}.` });
+  };
 
   private findBuildId(): string | undefined {
     for (const header of this.elf.sections) {
@@ -162,15 +178,17 @@ class OpenedImage implements Image {
     return index.placesOf(name).map((place) => symbolAtEntry(index.table, index.order[place] ?? 0));
   }
 
+  /** `undefined` where the file has none, or none that can be read. */
+  get debugInfo(): DebugInfo | undefined {
+    if (this.debug === undefined) {
+      this.debug = this.attempt('debug information', () => openDebugInfo(debugSections(this.elf, this.platform), this.note)) ?? null;
+    }
+    return this.debug ?? undefined;
+  }
+
   lookup(address: LinkAddress): SourceLookup {
-    const named = this.symbolIndex()?.named(address);
-    if (named === undefined) return { functions: [], from: 'none' };
-    const symbol = { name: named.name, offset: address - named.address };
-    return {
-      functions: [{ name: named.name, inlined: false, ...(named.file === undefined ? {} : { file: named.file }) }],
-      from: 'symbol-table',
-      symbol,
-      ...(named.size === 0 ? {} : { range: { start: linkAddress(named.address), end: linkAddress(named.address + named.size) } }),
-    };
+    this.finder ??= new SourceFinder(this.debugInfo, this.symbolIndex() ?? undefined);
+    const { finder } = this;
+    return this.attempt('source line', () => finder.lookup(address)) ?? { functions: [], from: 'none' };
   }
 }
