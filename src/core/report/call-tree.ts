@@ -4,7 +4,8 @@
  * In: one crash of each kind. Out: lines of Mermaid, or `undefined` where a drawing says nothing. Refuses: any character of a foreign
  * name but letters, digits, `_`, `.` and `:`, for GitHub runs the drawing.
  */
-import type { Block } from './page.js';
+import { capped, visible } from './foreign-text.js';
+import type { Block, CodeLine } from './page.js';
 import type { ReportCrash } from './report.js';
 import { exceptionName, functionNames } from './signature.js';
 
@@ -18,6 +19,11 @@ interface Node {
   readonly children: Map<string, Node>;
 }
 
+interface End {
+  readonly at: Node;
+  readonly text: string;
+}
+
 export function mergedTree(crashes: readonly ReportCrash[]): Block | undefined {
   const named = crashes.map((crash) => ({ crash, names: [...functionNames(crash.frames, { synthetic: true })].reverse() }));
   const drawn = named.filter(({ names }) => names.length > 0).slice(0, 8);
@@ -25,7 +31,7 @@ export function mergedTree(crashes: readonly ReportCrash[]): Block | undefined {
   let made = 0;
   const node = (name: string): Node => ({ id: `n${made++}`, name, children: new Map() });
   const root = node('');
-  const ends: { readonly at: Node; readonly text: string }[] = [];
+  const ends: End[] = [];
   for (const { crash, names } of drawn) {
     let at = root;
     for (const name of names) {
@@ -36,7 +42,11 @@ export function mergedTree(crashes: readonly ReportCrash[]): Block | undefined {
     ends.push({ at, text: `${exceptionName(crash.crash.fault)}${crash.crash.cpu === '' ? '' : ` on CPU ${crash.crash.cpu}`}` });
     if (made > mostNodes) return undefined;
   }
-  return { kind: 'diagram', lines: ['flowchart TD', ...treeLines(root), ...endLines(ends)] };
+  return {
+    kind: 'diagram',
+    lines: ['flowchart TD', ...treeLines(root), ...endLines(ends)],
+    outline: [{ text: 'outermost first', mark: 'title' }, ...outlineLines(root, ends, '')],
+  };
 }
 
 function treeLines(root: Node): readonly string[] {
@@ -52,7 +62,16 @@ function treeLines(root: Node): readonly string[] {
   return lines;
 }
 
-function endLines(ends: readonly { readonly at: Node; readonly text: string }[]): readonly string[] {
+function outlineLines(at: Node, ends: readonly End[], indent: string): readonly CodeLine[] {
+  return [...at.children.values()].flatMap((child): readonly CodeLine[] => [
+    { text: `${indent}${capped(visible(child.name), labelLength)}` },
+    ...ends.filter((end) => end.at === child).map(({ text }): CodeLine => ({ text: `${indent}  => ${text}`, mark: 'guilty' })),
+    // straight chains stay at one depth, so that a deep stack does not run off the page
+    ...outlineLines(child, ends, child.children.size > 1 ? `${indent}  ` : indent),
+  ]);
+}
+
+function endLines(ends: readonly End[]): readonly string[] {
   return ends.flatMap(({ at, text }, index) => [`  e${index}(["${label(text)}"])`, `  ${at.id} --> e${index}`]);
 }
 

@@ -7,7 +7,7 @@ import { wordHex } from './json.js';
 import { feedbackLink } from './links.js';
 import { type Block, count, lines, paragraph, type Rich, type Section, small } from './page.js';
 import type { MatchEvidence, Report, ReportContext, ReportCrash } from './report.js';
-import { leadingCrash } from './verdict-section.js';
+import { isStackTrusted, leadingCrash } from './verdict-section.js';
 
 const shownWords = 400;
 const shownWordsShort = 60;
@@ -63,7 +63,8 @@ function registerLines({ crash, registerMeanings }: ReportCrash): readonly strin
 
 export function wordsSection(report: Report): readonly Section[] {
   const entry = entryOf(report);
-  if (entry === undefined || entry.wordMeanings.length === 0) return [];
+  // names from an image that does not fit mean nothing
+  if (entry === undefined || entry.wordMeanings.length === 0 || !isStackTrusted(report, entry)) return [];
   return [
     {
       name: 'words',

@@ -62,12 +62,12 @@ function drawBlock(block: Block): string {
     case 'table': {
       const head = block.head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join('');
       const rows = block.rows.map((row) => `<tr>${row.map((cell) => `<td>${drawRich(cell)}</td>`).join('')}</tr>`);
-      return `<div class="wide" tabindex="0" role="region" aria-label="Table"><table><thead><tr>${head}</tr></thead><tbody>\n${rows.join('\n')}\n</tbody></table></div>`;
+      return `<div class="wide" tabindex="0" role="group" aria-label="Table"><table><thead><tr>${head}</tr></thead><tbody>\n${rows.join('\n')}\n</tbody></table></div>`;
     }
     case 'code':
-      return `<pre tabindex="0" role="region" aria-label="${block.language === 'c' ? 'Code' : 'Listing'}"><code>${block.lines.map(drawLine).join('\n')}</code></pre>`;
+      return `<pre tabindex="0" role="group" aria-label="${block.language === 'c' ? 'Code' : 'Listing'}"><code>${block.lines.map(drawLine).join('\n')}</code></pre>`;
     case 'diagram':
-      return '';
+      return `<pre tabindex="0" role="group" aria-label="Call tree"><code>${block.outline.map(drawLine).join('\n')}</code></pre>`;
     default: {
       const never: never = block;
       return never;

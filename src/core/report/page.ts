@@ -4,7 +4,7 @@
  * In (`buildPage`): a report and what the edge knows. Out: sections of blocks, which `markdown.ts`, `text.ts` and `html.ts` draw.
  * Refuses: Markdown, HTML or terminal codes in here; foreign text stands only in code parts and code blocks.
  */
-import type { Sentence, SentencePart } from '../sentence.js';
+import type { SentencePart } from '../sentence.js';
 
 /** `strong`: our own words or values checked by us, set bold. `link`: an address that `links.ts` has built, round code. */
 export type RichPart =
@@ -20,8 +20,8 @@ export type Block =
   | { readonly kind: 'table'; readonly head: readonly string[]; readonly rows: readonly (readonly Rich[])[] }
   /** Lines of fixed width; a line may be marked so that a drawing with colours can make it stand out. */
   | { readonly kind: 'code'; readonly language: 'text' | 'c'; readonly lines: readonly CodeLine[] }
-  /** A drawing of call trees: lines of Mermaid, built from names that hold letters, digits and underscores alone. */
-  | { readonly kind: 'diagram'; readonly lines: readonly string[] };
+  /** A drawing of call trees: lines of Mermaid, built from harmless names alone, and the same tree as text. */
+  | { readonly kind: 'diagram'; readonly lines: readonly string[]; readonly outline: readonly CodeLine[] };
 
 export interface CodeLine {
   readonly text: string;
@@ -85,9 +85,10 @@ export function sentences(...parts: readonly (Rich | undefined)[]): Rich {
   return joined;
 }
 
-/** `a, b and c`. */
-export function enumeration(items: readonly Sentence[]): Sentence {
-  return items.flatMap((item, index) => (index === 0 ? item : [index === items.length - 1 ? ' and ' : ', ', ...item]));
+/** With a full stop where the sentence has no end of its own. */
+export function ended(text: Rich): Rich {
+  const last = text.at(-1);
+  return text.length === 0 || (typeof last === 'string' && /[.!?:]\s*$/.test(last)) ? text : [...text, '.'];
 }
 
 export function count(number: number, one: string, many = `${one}s`): string {

@@ -64,11 +64,11 @@ function legend({ frames }: ReportCrash): readonly Block[] {
   const calls = frames.filter(({ frame }) => frame.callVerified !== undefined);
   const parts: string[] = [];
   if (calls.some(({ frame }) => frame.callVerified === true))
-    parts.push('\u2713 the return address follows a call that can reach the frame above');
-  if (calls.some(({ frame }) => frame.callVerified === false)) parts.push('\u2717 no such call: doubt this frame');
+    parts.push('\u2713: the return address follows a call that can reach the frame above it');
+  if (calls.some(({ frame }) => frame.callVerified === false)) parts.push('\u2717: no such call, doubt this frame');
   if (frames.some(({ frame }) => frame.trust === 'scan')) parts.push('scan: found by searching the stack, weaker than the rest');
   if (frames.some(({ frame }) => frame.synthetic)) parts.push('tail call: not on the stack, worked out from the code');
-  return parts.length === 0 ? [] : [small([`${parts.join('. ')}.`])];
+  return parts.length === 0 ? [] : [small([`${parts.join('; ')}.`])];
 }
 
 /** CPUs that crashed in another way, each with its stack, and one tree of all. */

@@ -111,6 +111,7 @@ function pad(text: string, width: number): string {
 function stackItems(entry: ReportCrash): readonly Item[] {
   const { frames } = entry;
   const guilty = guiltyPlace(frames);
+  const shared = sharedFolders(frames);
   const lastHandler = frames.findLastIndex((frame, index) => isBoundary(frames, frame, index));
   const items: Item[] = [];
   let repeat: { key: string; times: number } | undefined;
@@ -125,7 +126,8 @@ function stackItems(entry: ReportCrash): readonly Item[] {
       return;
     }
     closeRepeat();
-    for (const row of frameRows(entry, frame, index, guilty)) items.push({ kind: 'row', row, handler: index > 0 && index <= lastHandler });
+    for (const row of frameRows(entry, frame, index, { guilty, shared }))
+      items.push({ kind: 'row', row, handler: index > 0 && index <= lastHandler });
     repeat = { key, times: 0 };
     if (isBoundary(frames, frame, index)) {
       items.push({ kind: 'boundary', text: boundaryText(entry, frame) });
@@ -175,7 +177,13 @@ function boundaryText({ crash: { arch } }: ReportCrash, { frame }: ReportFrame):
   return `${what} interrupted what follows${sp}`;
 }
 
-function frameRows(entry: ReportCrash, frame: ReportFrame, index: number, guilty: ReturnType<typeof guiltyPlace>): readonly Row[] {
+interface View {
+  readonly guilty: ReturnType<typeof guiltyPlace>;
+  /** Leading folders that all files share. */
+  readonly shared: number;
+}
+
+function frameRows(entry: ReportCrash, frame: ReportFrame, index: number, { guilty, shared }: View): readonly Row[] {
   const weak = frame.frame.trust === 'scan' || frame.frame.callVerified === false;
   const rows = frame.functions.map((called, position): Row => {
     const isOwner = position === frame.functions.length - 1;
@@ -184,8 +192,8 @@ function frameRows(entry: ReportCrash, frame: ReportFrame, index: number, guilty
       mark: isGuilty ? '=>' : '',
       number: position === 0 ? String(index) : '',
       name: nameText(called.name, index === 0 || isGuilty ? called.arguments : []),
-      place: placeText(called.file, called.line),
-      how: isOwner ? howText(frame, index) : 'inlined',
+      place: placeText(called.file, called.line, shared),
+      how: rowHow(frame, index, position, isOwner),
       guilty: isGuilty,
       weak,
     };
@@ -228,19 +236,43 @@ export function variableText({ name, value, reason }: ReportVariable): string {
   return `${name}=${value ?? `<${reason ?? 'unknown'}>`}`;
 }
 
-/** The last parts of the path that fit, and the line. */
-export function placeText(file: string | undefined, line: number | undefined): string {
+/** File and line in little room: its folder and name, or what is left of the path behind `shared`, cut from the left where too long. */
+export function placeText(file: string | undefined, line: number | undefined, shared?: number): string {
   if (file === undefined) return '';
   const suffix = line === undefined ? '' : `:${line}`;
-  const parts = visible(file)
-    .split(/[\\/]/)
-    .filter((part) => part !== '' && part !== '.');
+  const parts = pathParts(file);
+  const least = Math.max(0, parts.length - 2);
   let shown = parts.at(-1) ?? '';
-  for (const part of parts.slice(0, -1).reverse()) {
+  for (const part of parts.slice(shared === undefined ? least : Math.min(shared, least), -1).reverse()) {
     if (part === '..' || part.length + 1 + shown.length + suffix.length > placeWidth) break;
     shown = `${part}/${shown}`;
   }
   return `${capped(shown, placeWidth)}${suffix}`;
+}
+
+function pathParts(file: string): readonly string[] {
+  return visible(file)
+    .split(/[\\/]/)
+    .filter((part) => part !== '' && part !== '.');
+}
+
+/** How many leading folders all files of a stack have in common. */
+function sharedFolders(frames: readonly ReportFrame[]): number {
+  const paths = frames.flatMap(({ functions }) =>
+    functions.flatMap(({ file }) => (file === undefined ? [] : [pathParts(file).slice(0, -1)])),
+  );
+  const [first] = paths;
+  if (first === undefined) return 0;
+  const differs = first.findIndex((part, index) => paths.some((path) => path[index] !== part));
+  return differs < 0 ? first.length : differs;
+}
+
+/** The fault lies in the innermost function, inlined or not. */
+function rowHow(frame: ReportFrame, index: number, position: number, isOwner: boolean): string {
+  if (index > 0) return isOwner ? howText(frame, index) : 'inlined';
+  const inlined = isOwner ? '' : 'inlined';
+  if (position > 0) return inlined;
+  return inlined === '' ? 'fault' : `fault, ${inlined}`;
 }
 
 function howText({ frame }: ReportFrame, index: number): string {

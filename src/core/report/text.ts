@@ -33,7 +33,7 @@ function drawBlock(block: Block): string {
     case 'code':
       return block.lines.map(({ text }) => visible(text.replaceAll('\t', '  '))).join('\n');
     case 'diagram':
-      return '(the drawing of the call trees is in the Markdown and HTML reports)';
+      return block.outline.map(({ text }) => visible(text)).join('\n');
     default: {
       const never: never = block;
       return never;

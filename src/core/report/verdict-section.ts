@@ -5,7 +5,7 @@ import { hex } from '../addresses.js';
 import type { Finding, Grade, MsrSuspect } from '../diagnose/diagnosis.js';
 import { type Sentence, say } from '../sentence.js';
 import { wordHex } from './json.js';
-import { count, paragraph, type Rich, type RichPart, type Section, sentences } from './page.js';
+import { count, ended, paragraph, type Rich, type RichPart, type Section, sentences } from './page.js';
 import type { Report, ReportCrash, ReportEvent, Verdict } from './report.js';
 import { exceptionName, functionName, suspectedMsr } from './signature.js';
 import { guiltyPlace, placeText } from './stack-view.js';
@@ -84,13 +84,7 @@ function crashVerdict(report: Report, index: number, entry: ReportCrash): Rich {
   else if (pc !== undefined) what.push(' at ', { code: wordHex(pc, entry.crash.arch) });
   const suspect = suspectWords(findings, index);
   if (suspect !== undefined) what.push(suspect.joint, ...suspect.text);
-  if (!endsSentence(what)) what.push('.');
-  return sentences(what, imageWords(report, entry));
-}
-
-function endsSentence(text: Rich): boolean {
-  const last = text.at(-1);
-  return typeof last === 'string' && /[.!?]$/.test(last);
+  return sentences(ended(what), imageWords(report, entry));
 }
 
 function cpuWords(report: Report, index: number, { crash }: ReportCrash): string {

@@ -1,12 +1,13 @@
 /** Why: the findings with what they stand on, the conditions under which the suspected MSR exists, what could not be told. */
 import type { Existence, Finding } from '../diagnose/diagnosis.js';
-import { type Block, lines, paragraph, type Rich, type Section, small } from './page.js';
+import { type Block, ended, lines, paragraph, type Rich, type Section, small } from './page.js';
 import type { Report } from './report.js';
 import { leadingCrash, leadingEvent } from './verdict-section.js';
 
 const shownFindings = 24;
 const shownEvidence = 12;
 const shownConditions = 12;
+const shownReasons = 8;
 
 const gradeWords: Readonly<Record<Finding['grade'], string>> = { confirmed: 'Confirmed', likely: 'Likely', possible: 'Possible' };
 
@@ -51,7 +52,7 @@ function aboutBlock(report: Report, { crash, event }: Finding): Block {
 }
 
 function claimText(finding: Finding): Rich {
-  return [{ strong: gradeWords[finding.grade] }, ': ', ...finding.claim];
+  return [{ strong: gradeWords[finding.grade] }, ': ', ...ended(finding.claim)];
 }
 
 function claimBlocks(finding: Finding): readonly Block[] {
@@ -63,7 +64,7 @@ function findingBlocks(finding: Finding): readonly Block[] {
   const blocks: Block[] = [...claimBlocks(finding)];
   if (explanation.length > 0) blocks.push({ kind: 'list', items: explanation });
   blocks.push(...conditionBlocks(finding, true));
-  if (errata !== undefined) blocks.push(paragraph(['The manuals disagree or err here: ', { code: errata }]));
+  if (errata !== undefined) blocks.push(paragraph(['Errata: ', { code: errata }]));
   blocks.push(...suggestionBlocks(finding));
   if (evidence.length > 0) {
     const items = evidence
@@ -77,22 +78,20 @@ function findingBlocks(finding: Finding): readonly Block[] {
 
 function conditionBlocks({ exists, msr }: Finding, withReasons: boolean): readonly Block[] {
   if (exists === undefined || exists.length === 0) return [];
-  const shown = exists.slice(0, shownConditions);
-  const blocks: Block[] = [
-    paragraph([
-      msr?.access === 'write' ? 'When this register can be written, by each source:' : 'When this register exists, by each source:',
-    ]),
-    { kind: 'table', head: ['Source', 'Condition', 'On this machine'], rows: shown.map(conditionRow) },
+  const rows = exists.slice(0, shownConditions).map((one) => conditionRow(one, withReasons));
+  const head = ['Source', 'Condition', 'On this machine', ...(withReasons ? ['Because'] : [])];
+  return [
+    paragraph([`${msr?.access === 'write' ? 'When this register can be written' : 'When this register exists'}, by each source:`]),
+    { kind: 'table', head, rows },
   ];
-  const reasons = shown.flatMap(({ source, because }) => because.map((reason): Rich => [{ code: source }, ': ', ...reason]));
-  if (withReasons && reasons.length > 0) blocks.push({ kind: 'list', items: reasons.slice(0, 2 * shownConditions) });
-  return blocks;
 }
 
 const worthWords: Readonly<Record<Existence['worth'], string>> = { true: 'holds', false: 'does not hold', unknown: 'unknown' };
 
-function conditionRow({ source, when, worth }: Existence): readonly Rich[] {
-  return [[{ code: source }], [{ code: when }], [{ strong: worthWords[worth] }]];
+function conditionRow({ source, when, worth, because }: Existence, withReasons: boolean): readonly Rich[] {
+  const row: Rich[] = [[{ code: source }], [{ code: when }], [{ strong: worthWords[worth] }]];
+  if (withReasons) row.push(because.slice(0, shownReasons).flatMap((reason, index) => [...(index === 0 ? [] : ['; ']), ...reason]));
+  return row;
 }
 
 function suggestionBlocks({ suggestion }: Finding): readonly Block[] {
