@@ -15,6 +15,8 @@ import { type DumpNote, dumpWidth, type OpenDump } from './open-dump.js';
 export interface LogContext {
   readonly arch?: Arch;
   readonly runtime?: { readonly start: bigint; readonly end: bigint };
+  /** `My ESP is` lines: where stacks start. */
+  readonly stackTops: readonly { readonly cpu?: string; readonly value: bigint }[];
 }
 
 /** SDM vol. 3, table 6-1, and AMD's three. */
@@ -64,11 +66,14 @@ export function closeDump(dump: OpenDump, context: LogContext): CpuCrash {
   const width = wordSize(arch);
   const notes: DumpNote[] = [...dump.notes];
   const stackPointer = dump.registers.get(arch === 'i386' ? 'esp' : 'rsp');
-  const stack = checkStack(dump, width, stackPointer, notes);
+  const stack = checkStack(dump, width, stackPointer, stackTop(dump, stackPointer, context), notes);
   noteMissing(dump, arch, notes);
   noteNeighbours(dump, notes);
   const vcpu = digitsValue(dump.vcpuDigits, width);
   const fault = faultOf(dump, arch, stack, stackPointer, context, notes);
+  if (dump.unkept > 0) {
+    notes.push({ kind: 'too-many', line: dump.lastLine, detail: say`${dump.unkept} more notes on this dump are left out.` });
+  }
   const damage = notes.map((note): Damage => ({ kind: note.kind, line: note.line, cpu: dump.cpu, detail: note.detail }));
   damage.sort((a, b) => a.line - b.line);
   return {
@@ -85,6 +90,15 @@ export function closeDump(dump: OpenDump, context: LogContext): CpuCrash {
     recordLines: dump.recordLines,
     damage,
   };
+}
+
+/** Of this CPU, the one that the stack pointer lies below by no more than a stack's size (amd64: 64 KiB). */
+function stackTop(dump: OpenDump, stackPointer: bigint | undefined, context: LogContext): bigint | undefined {
+  if (stackPointer === undefined) return undefined;
+  const fitting = context.stackTops.filter(
+    ({ cpu, value }) => cpu === dump.cpu && value > stackPointer && value - stackPointer <= 0x1_0000n,
+  );
+  return fitting.length === 1 ? fitting[0]?.value : undefined;
 }
 
 /** By register names and by the width of its numbers; the label of the PC line says `EIP` in amd64 builds of 2021 too. */

@@ -11,9 +11,15 @@ import type { StackMemory, StackWord } from './crash-log.js';
 import type { DumpNote, OpenDump, RawWord } from './open-dump.js';
 import { stackMemory } from './stack-memory.js';
 
-export function checkStack(dump: OpenDump, width: WordSize, stackPointer: bigint | undefined, notes: DumpNote[]): StackMemory {
+export function checkStack(
+  dump: OpenDump,
+  width: WordSize,
+  stackPointer: bigint | undefined,
+  stackTop: bigint | undefined,
+  notes: DumpNote[],
+): StackMemory {
   const step = BigInt(width);
-  const kept = withoutDoubt(dump.words, step, notes);
+  const kept = withoutDoubt(dump.words, step, stackPointer, notes);
   if (dump.words.length >= limits.stackWords) {
     notes.push({
       kind: 'too-many',
@@ -62,7 +68,22 @@ export function checkStack(dump: OpenDump, width: WordSize, stackPointer: bigint
   } else if (first === undefined) {
     notes.push({ kind: 'stack-truncated', line: dump.lastLine, detail: say`The dump holds no stack word that can be read.` });
   }
-  const complete = dump.ended && startsRight && gaps === 0 && dump.unreadWords === 0 && kept.length === dump.words.length;
+  const top = stackTop === undefined || first === undefined ? undefined : stackTop - (last(kept)?.address ?? 0n) - step;
+  if (top !== undefined && top > 16n && dump.ended) {
+    notes.push({
+      kind: 'stack-truncated',
+      line: dump.lastLine,
+      detail: say`The dump ends ${top} bytes below the top of this CPU's stack, which the log prints as ${hexText(stackTop ?? 0n)}: its last words are missing.`,
+    });
+  }
+  const complete =
+    !dump.shortened &&
+    (top === undefined || top <= 16n) &&
+    dump.ended &&
+    startsRight &&
+    gaps === 0 &&
+    dump.unreadWords === 0 &&
+    kept.length === dump.words.length;
   return stackMemory(kept, width, complete);
 }
 
@@ -70,12 +91,12 @@ function last<T>(items: readonly T[]): T | undefined {
   return items[items.length - 1];
 }
 
-function withoutDoubt(words: readonly RawWord[], step: bigint, notes: DumpNote[]): StackWord[] {
+function withoutDoubt(words: readonly RawWord[], step: bigint, stackPointer: bigint | undefined, notes: DumpNote[]): StackWord[] {
   const values = new Map<bigint, bigint>();
   const doubtful = new Set<bigint>();
   const kept: StackWord[] = [];
   for (const [index, word] of words.entries()) {
-    if (isStray(words, index, step)) {
+    if (isStray(words, index, step, stackPointer)) {
       notes.push({
         kind: 'bad-digit',
         line: word.line,
@@ -103,20 +124,28 @@ function withoutDoubt(words: readonly RawWord[], step: bigint, notes: DumpNote[]
   return doubtful.size === 0 ? kept : kept.filter((word) => !doubtful.has(word.address));
 }
 
-/** Its neighbours fit each other with exactly its own row between them, and it is not that row; or it is no word's address at all. */
-function isStray(words: readonly RawWord[], index: number, step: bigint): boolean {
+/**
+ * The rows around it tell: they leave exactly its own place between them and it is not there, or it is at no word's place.
+ * Before the first row the printed stack pointer stands in.
+ */
+function isStray(words: readonly RawWord[], index: number, step: bigint, stackPointer: bigint | undefined): boolean {
   const word = words[index];
-  const before = words[index - 1];
-  const after = words[index + 1];
   if (word === undefined) return false;
+  const before = words[index - 1]?.address ?? (index === 0 && stackPointer !== undefined ? stackPointer - step : undefined);
+  const after = words[index + 1]?.address;
+  const { address } = word;
   if (before !== undefined && after !== undefined) {
-    if (after.address === before.address + 2n * step && word.address !== before.address + step && word.address !== before.address)
-      return true;
-    return after.address === before.address + step && word.address !== before.address && word.address !== after.address;
+    if (after === before + 2n * step) return address !== before + step && address !== before;
+    if (after === before + step) return address !== before && address !== after;
   }
   const neighbour = before ?? after;
-  return neighbour !== undefined && (word.address - neighbour.address) % step !== 0n;
+  if (neighbour === undefined) return false;
+  const distance = address - neighbour;
+  return distance % step !== 0n || distance > widestDump || -distance > widestDump;
 }
+
+/** A dump spans one CPU's stack: 16 KiB on i386, 64 KiB on amd64; four times that. */
+const widestDump = 0x4_0000n;
 
 function hexText(value: bigint): string {
   return `0x${value.toString(16)}`;

@@ -5,8 +5,8 @@
  * trusted becomes a damage note, and its value stays unknown.
  */
 import type { WordSize } from '../addresses.js';
-import type { Sentence } from '../sentence.js';
-import { say } from '../sentence.js';
+import { limits } from '../limits.js';
+import { type Sentence, say } from '../sentence.js';
 import type { DamageKind, LineNumber } from './crash-log.js';
 import type { DumpRecord, RecordFault } from './dialects/xmhf-records.js';
 
@@ -48,6 +48,8 @@ export interface OpenDump {
   ended: boolean;
   /** Words known to be dumped whose value or address could not be read. */
   unreadWords: number;
+  /** A line of three dots stands inside the stack: a person cut words out. */
+  shortened: boolean;
   readonly registers: Map<string, bigint>;
   readonly segments: Map<string, bigint>;
   readonly words: RawWord[];
@@ -55,6 +57,8 @@ export interface OpenDump {
   /** Votes for the width: bytes of a word to number of records that show it. */
   readonly widths: Map<WordSize, number>;
   readonly notes: DumpNote[];
+  /** Notes beyond `limits.damage`. */
+  unkept: number;
 }
 
 export function openDump(cpu: string, line: LineNumber, tally: Tally, boot: number | undefined): OpenDump {
@@ -70,13 +74,20 @@ export function openDump(cpu: string, line: LineNumber, tally: Tally, boot: numb
     beginSeen: false,
     ended: false,
     unreadWords: 0,
+    shortened: false,
     registers: new Map(),
     segments: new Map(),
     words: [],
     recordLines: new Map(),
     widths: new Map(),
     notes: [],
+    unkept: 0,
   };
+}
+
+export function addNote(dump: OpenDump, note: DumpNote): void {
+  if (dump.notes.length < limits.damage) dump.notes.push(note);
+  else dump.unkept += 1;
 }
 
 /** True when `record` cannot be of this dump: the CPU dumped again and the header between is lost. */
@@ -166,7 +177,7 @@ function first(dump: OpenDump, name: string, line: LineNumber): boolean {
     dump.recordLines.set(name, line);
     return true;
   }
-  dump.notes.push({
+  addNote(dump, {
     kind: 'repeated-record',
     line,
     detail: say`The record ${name} stands a second time; the one of line ${seen} is used.`,
@@ -194,21 +205,21 @@ function noteFault(dump: OpenDump, record: DumpRecord, fault: RecordFault, line:
   const where = record.kind === 'stack' ? 'stack word' : record.kind;
   switch (fault.kind) {
     case 'bad-digit':
-      dump.notes.push({
+      addNote(dump, {
         kind: 'bad-digit',
         line,
         detail: say`The number ${fault.what} of the ${where} record holds a character that is no digit; its value is unknown.`,
       });
       return;
     case 'torn':
-      dump.notes.push({
+      addNote(dump, {
         kind: 'torn-line',
         line,
         detail: say`Characters of ${fault.what} are missing in the ${where} record; its value is unknown.`,
       });
       return;
     case 'cut':
-      dump.notes.push({
+      addNote(dump, {
         kind: 'torn-line',
         line,
         detail: say`The ${where} record ends before ${fault.what} is complete; its value is unknown.`,

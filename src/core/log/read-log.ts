@@ -36,7 +36,7 @@ export function readLog(text: string): CrashLog {
       detail: say`The log has ${text.length - end} characters beyond the ${limits.logBytes} that are read.`,
     });
   }
-  const reading = best(readers.map((reader) => reader.finish()));
+  const reading = best(readers.map((reader) => reader.finish(source)));
   if (reading === undefined) {
     return {
       dialect: 'unknown',

@@ -1,12 +1,12 @@
 /**
  * What a dialect is: a reader that is shown every segment of a log, keeps what it knows, and says how sure it is.
  */
-import type { CrashLog } from '../crash-log.js';
+import type { CrashLog, LogSource } from '../crash-log.js';
 import type { Segment } from '../log-text.js';
 
 export interface DialectReader {
   take(segment: Segment): void;
-  finish(): DialectReading;
+  finish(source: LogSource): DialectReading;
 }
 
 export interface DialectReading {

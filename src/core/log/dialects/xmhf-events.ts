@@ -118,6 +118,12 @@ function takeCondition(state: EventState, text: string, line: LineNumber): numbe
   return worth;
 }
 
+/** The label of the line, where it is not right before the words. */
+function cpuIn({ text, at }: RowContext): string | undefined {
+  const label = text.lastIndexOf('CPU(0x', at);
+  return label < 0 || at - label > 160 ? undefined : /^([0-9a-f]{2})\)/.exec(text.slice(label + 6, label + 9))?.[1];
+}
+
 function halt(probe: string, pattern: RegExp, worth = 1): Row<EventState> {
   return {
     probe,
@@ -128,7 +134,7 @@ function halt(probe: string, pattern: RegExp, worth = 1): Row<EventState> {
       if (context.text.includes("Condition '") || context.text.includes('unhandled exception')) return;
       const last = state.events[state.events.length - 1];
       if (last?.kind === 'halt' && last.line === context.line) return;
-      add(state, { kind: 'halt', line: context.line, ...ofCpu(context.cpu), text: wholeLine(context), fatal: true });
+      add(state, { kind: 'halt', line: context.line, ...ofCpu(cpuIn(context)), text: wholeLine(context), fatal: true });
     },
   };
 }
@@ -195,11 +201,10 @@ export const eventRows: readonly Row<EventState>[] = [
     pattern: /Unhandled intercept( in long mode)?: (?:(\d{1,5}) \(0x([0-9a-f]{8})\)|0x([0-9a-f]{8}))/y,
     worth: 3,
     take: (state, match, context) => {
+      // The bare hexadecimal form is the older one (until da54b32fe, 2022-01-22).
+      if (match[4] !== undefined) state.era += 3;
       const code = Number.parseInt(match[3] ?? match[4] ?? '0', 16);
-      const shared = { line: context.line, ...ofCpu(context.cpu), text: textFrom(context) };
-      add(state, { kind: 'unhandled-intercept', ...shared, code, fatal: true });
-      // Exit reason 2 (SDM vol. 3, appendix C): the guest's triple fault.
-      if (code === 2) add(state, { kind: 'triple-fault', ...shared, code, fatal: true });
+      add(state, { kind: 'unhandled-intercept', line: context.line, ...ofCpu(context.cpu), text: textFrom(context), code, fatal: true });
     },
   },
   {
@@ -249,9 +254,32 @@ export const eventRows: readonly Row<EventState>[] = [
         fatal: true,
       }),
   },
+  {
+    probe: 'Error: HALT_ON_ERRORCOND(',
+    pattern: /Error: HALT_ON_ERRORCOND\(/y,
+    worth: 4,
+    take: (state, match, { line, text, at }) => {
+      // SHV: `Error: HALT_ON_ERRORCOND(EXPR) @ FILE:LINE failed`
+      const start = at + match[0].length;
+      const stop = text.indexOf(') @ ', start);
+      const tail = stop < 0 ? null : /^([^\s]{1,1024}):(\d{1,9}) failed/.exec(text.slice(stop + 4, stop + 1100));
+      if (tail === null) return;
+      const [whole, file = '', sourceLine = '0'] = tail;
+      const condition = text.slice(start, stop).slice(0, limits.stringBytes);
+      const shown = text.slice(at, stop + 4 + whole.length).slice(0, limits.stringBytes);
+      add(state, { kind: 'assertion', line, text: shown, condition, file, sourceLine: Number(sourceLine), fatal: true });
+    },
+  },
+  {
+    probe: 'riple fault',
+    pattern: /riple fault/y,
+    worth: 0,
+    take: (state, _match, context) =>
+      add(state, { kind: 'triple-fault', line: context.line, ...ofCpu(cpuIn(context)), text: wholeLine(context), fatal: true }),
+  },
   guest('guest-exception', 'VMEXIT-EXCEPTION:', /VMEXIT-EXCEPTION:/y),
   guest('guest-exception', 'Guest: interrupt / exception vector ', /Guest: interrupt \/ exception vector (\d{1,3})/y),
-  guest('guest-panic', 'Kernel panic - not syncing', /Kernel panic - not syncing/y),
+  guest('guest-panic', 'Kernel panic - not syncing', /(?<!end )Kernel panic - not syncing/y),
   guest('guest-panic', 'Oops: ', /Oops: [0-9a-f]{4} \[#\d{1,4}\]/y),
   guest('guest-panic', 'BUG: unable to handle ', /BUG: unable to handle /y),
   halt('HALT; Nested events unhandled', /HALT; Nested events unhandled/y),

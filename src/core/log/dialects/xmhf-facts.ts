@@ -37,6 +37,8 @@ export interface FactState {
   era: number;
   amd64: number;
   i386: number;
+  /** Lines of the bootloader's two headings, for the era. */
+  readonly headings: LineNumber[];
 }
 
 export function factState(): FactState {
@@ -55,6 +57,7 @@ export function factState(): FactState {
     era: 0,
     amd64: 0,
     i386: 0,
+    headings: [],
   };
 }
 
@@ -229,6 +232,39 @@ export const factRows: readonly Row<FactState>[] = [
     take: (state, match, { line, text, at }) => {
       // The legacy print after `Guest State follows:`, without a CPU; `vcpu->vmcs.` has its own row.
       if (text.slice(0, at).trim() === '') keep(state, state.vmcs, { name: match[1] ?? '', value: number(match[2]), line });
+    },
+  },
+  {
+    probe: ' system E820 map follows:',
+    pattern: / system E820 map follows:/y,
+    worth: 1,
+    take: (state, _match, { line }) => {
+      if (state.headings.length < 16) state.headings.push(line);
+    },
+  },
+  {
+    probe: '_arch_x86_64',
+    // Until March 2022 amd64 builds had files and functions of their own.
+    pattern: /_arch_x86_64(?:vmx|svm)?_\w/y,
+    worth: 1,
+    take: (state) => {
+      state.era = Math.min(state.era + 1, 4);
+    },
+  },
+  {
+    probe: 'Boot method: ',
+    pattern: /Boot method: (?:UEFI|BIOS)/y,
+    worth: 1,
+    take: (state) => {
+      state.era -= 4;
+    },
+  },
+  {
+    probe: 'LHV_OPT = 0x',
+    pattern: /LHV_OPT = 0x[0-9a-f]{16}/y,
+    worth: 2,
+    take: (state) => {
+      state.era -= 4;
     },
   },
   milestone('bootloader', 'INIT(early): initializing', 2),

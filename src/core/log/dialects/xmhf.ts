@@ -9,7 +9,7 @@ import { limits } from '../../limits.js';
 import { say } from '../../sentence.js';
 import { cleanText } from '../clean-text.js';
 import { archOf, closeDump, isDump, type LogContext } from '../close-dump.js';
-import type { CpuCrash, Damage, Era, LogFacts } from '../crash-log.js';
+import type { CpuCrash, Damage, Era, LogFacts, LogSource } from '../crash-log.js';
 import type { Segment } from '../log-text.js';
 import { dumpWidth, type OpenDump } from '../open-dump.js';
 import type { DialectReader, DialectReading } from './dialect.js';
@@ -69,7 +69,7 @@ export function xmhfReader(): DialectReader {
     if (dumps.take(text, line, boot, controls)) score += 1;
   }
 
-  function finish(): DialectReading {
+  function finish(source: LogSource): DialectReading {
     const scan = dumps.finish();
     damage.push(...scan.damage);
     if (oddLine !== undefined) {
@@ -86,7 +86,7 @@ export function xmhfReader(): DialectReader {
     for (const crash of crashes) damage.push(...crash.damage);
     noteLimits(damage, scan.left, events, facts);
     damage.sort((a, b) => a.line - b.line);
-    const era = eraOf(real, crashes, facts, events);
+    const era = eraOf(source, real, crashes, facts, events);
     return {
       dialect: 'xmhf',
       score,
@@ -142,22 +142,40 @@ function holds(facts: FactState, boot: number, pc: bigint): boolean | undefined 
 function contextOf(dump: OpenDump, facts: FactState, arch: Arch | undefined): LogContext {
   const range = facts.runtimes.get(bootOf(dump, facts) ?? -1);
   return {
+    stackTops: facts.stackTops,
     ...(arch === undefined ? {} : { arch }),
     ...(range?.end === undefined ? {} : { runtime: { start: range.start, end: range.end } }),
   };
 }
 
-/** Weighs what tells d8f2220a6 (2022-06-06, newline last) from what was before it. */
-function eraOf(dumps: readonly OpenDump[], crashes: readonly CpuCrash[], facts: FactState, events: EventState): Era | undefined {
+/**
+ * Weighs what tells d8f2220a6 (2022-06-06, newline last) from what was before it; positive is newline first.
+ * Formats changed at known commits; a heading of the bootloader keeps its blank line on the side where the newline stood.
+ */
+function eraOf(
+  source: LogSource,
+  dumps: readonly OpenDump[],
+  crashes: readonly CpuCrash[],
+  facts: FactState,
+  events: EventState,
+): Era | undefined {
   let first = facts.era + events.era;
   for (const [index, dump] of dumps.entries()) {
     if (dump.headerStyle === 'bare') first += 4;
-    if (dump.headerStyle === 'none' && dump.vector === undefined && dump.recordLines.has('header')) first += 1;
+    if (dump.headerStyle === 'none' && dump.vector === undefined && dump.recordLines.has('header')) first += 2;
     if (dump.pc?.padded === true) first += 4;
     if (dumpWidth(dump) === 8 && dump.pc !== undefined && (dump.pc.label === 'EIP' || dump.pc.flagsLabel === 'EFLAGS')) first += 4;
-    if (crashes[index]?.damage.some((damage) => damage.kind === 'header-not-at-line-start') === true) first -= 1;
+    if (crashes[index]?.damage.some((damage) => damage.kind === 'header-not-at-line-start') === true) first -= 2;
   }
-  if (first === 0) return undefined;
+  for (const line of facts.headings) {
+    const before = line > 1 && source.line(line - 1).trim() === '';
+    const after = line < source.lineCount && source.line(line + 1).trim() === '';
+    if (before !== after) first += after ? 4 : -4;
+  }
+  const { text, lineCount } = source;
+  const lastDump = dumps[dumps.length - 1];
+  if (facts.boots.length > 0 && text.endsWith('\n') && lastDump?.ended === true && lastDump.lastLine === lineCount) first -= 2;
+  if (Math.abs(first) < 2) return undefined;
   return first > 0 ? 'newline-first' : 'newline-last';
 }
 
