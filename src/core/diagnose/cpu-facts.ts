@@ -53,7 +53,7 @@ const signatures: Readonly<Record<Hypervisor, readonly [number, number, number]>
 export function cpuFacts(log: CrashLog, about: CpuQuestion): CpuFacts {
   const inBoot = linesOfBoot(log, about.boot);
   const narrow = (about.arch ?? log.arch) === 'i386';
-  const readings = log.facts.msrs.filter((reading) => inBoot(reading.line) && !isNotYetFilled(log, reading));
+  const readings = [...log.facts.msrs, ...arrayReadings(log)].filter((reading) => inBoot(reading.line) && !isNotYetFilled(log, reading));
   const wideShapes = new Set(readings.filter((r) => r.value !== 'unavailable' && r.value > low32).map((r) => shapeOf(log, r.line)));
 
   const msr = (address: number): MsrFact | undefined => {
@@ -137,7 +137,8 @@ export function cpuFacts(log: CrashLog, about: CpuQuestion): CpuFacts {
     const ebx = cpuid(0, 0, 'EBX');
     if (ebx?.value === 0x756e6547) return { value: 'intel', from: ebx.from, ...lineOf(ebx) };
     if (ebx?.value === 0x68747541) return { value: 'amd', from: ebx.from, ...lineOf(ebx) };
-    return log.facts.vendor && { value: log.facts.vendor, from: say`the log names the vendor` };
+    if (log.facts.vendor !== undefined) return { value: log.facts.vendor, from: say`the log names the vendor` };
+    return vendorOfDump(log);
   };
 
   const inVirtualMachine = (): Known<boolean> | undefined => {
@@ -190,9 +191,35 @@ function agreed<T extends { readonly cpu?: string; readonly line: number }>(
   return last !== undefined && chosen.every((reading) => value(reading) === value(last)) ? last : undefined;
 }
 
+const vmxArray = /^vcpu->vmx_msrs\[([0-9a-f]{1,2})\]$/;
+/** The array holds 480H to 491H. */
+const vmxArrayLength = 18;
+
+/** XMHF's own copy of the VMX MSRs, in a VCPU dump. */
+function arrayReadings(log: CrashLog): readonly MsrReading[] {
+  return log.facts.vmcs.flatMap(({ cpu, name, value, line }): MsrReading[] => {
+    const of = cpu === undefined ? {} : { cpu };
+    if (name === 'vcpu->vmx_msr_efcr') return [{ ...of, address: 0x3a, value, line }];
+    const index = Number.parseInt(vmxArray.exec(name)?.[1] ?? '', 16);
+    return index < vmxArrayLength ? [{ ...of, address: vmxFirst + index, value, line }] : [];
+  });
+}
+
+/** `CPU_VENDOR_INTEL` and `CPU_VENDOR_AMD` of XMHF, in a VCPU dump. */
+function vendorOfDump(log: CrashLog): Known<'intel' | 'amd'> | undefined {
+  const found = log.facts.vmcs.find(({ name, value }) => name === 'vcpu->cpu_vendor' && (value === 0xabn || value === 0xcdn));
+  return (
+    found && {
+      value: found.value === 0xabn ? 'intel' : 'amd',
+      from: say`vcpu->cpu_vendor is ${hex(found.value)}, line ${found.line}`,
+      line: found.line,
+    }
+  );
+}
+
 /** XMHF prints its own array of VMX MSRs before it has filled it: zeros there were not read from the CPU. */
 function isNotYetFilled(log: CrashLog, reading: MsrReading): boolean {
-  return reading.value === 0n && log.source.line(reading.line).includes('vmx_msrs[');
+  return reading.value === 0n && log.source.line(reading.line).includes('vmx_msrs');
 }
 
 /** The print statement a line came from, roughly: its text without numbers. */

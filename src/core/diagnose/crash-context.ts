@@ -3,9 +3,9 @@ import type { RuntimeAddress } from '../addresses.js';
 import type { CpuCrash, CrashLog, LineNumber, Registers } from '../log/crash-log.js';
 import type { Platform } from '../platform.js';
 import type { ReportFrame } from '../report/report.js';
-import { say } from '../sentence.js';
+import { type Sentence, say } from '../sentence.js';
 import { type CpuFacts, cpuFacts } from './cpu-facts.js';
-import type { Evidence } from './diagnosis.js';
+import type { Evidence, Finding } from './diagnosis.js';
 import { bytesText, type DiagnosedImage, type FaultInstruction, instructionAt } from './instruction.js';
 
 export interface CrashContext {
@@ -91,4 +91,14 @@ export function instructionEvidence(found: FaultInstruction): Evidence {
 
 export function hexPc(pc: RuntimeAddress): string {
   return `0x${pc.toString(16)}`;
+}
+
+/** Findings of one rule, and what it could not tell. */
+export interface Verdict {
+  readonly findings: readonly Finding[];
+  readonly unknown: readonly Sentence[];
+}
+
+export function verdict(finding: Finding, unknown: readonly Sentence[] = []): Verdict {
+  return { findings: [finding], unknown };
 }

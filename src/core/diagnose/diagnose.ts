@@ -10,11 +10,19 @@
 import type { CrashLog } from '../log/crash-log.js';
 import type { Platform } from '../platform.js';
 import type { ReportFrame } from '../report/report.js';
-import { plain, type Sentence } from '../sentence.js';
-import { crashContext } from './crash-context.js';
-import type { Diagnosis, Finding } from './diagnosis.js';
+import { plain, type Sentence, say } from '../sentence.js';
+import { type CrashContext, crashContext, type Verdict } from './crash-context.js';
+import type { Diagnosis, Finding, Grade } from './diagnosis.js';
+import { eventFinding, maxEventFindings } from './events.js';
+import { protectionFault } from './general-protection.js';
 import type { DiagnosedImage } from './instruction.js';
+import { assertionBefore, invalidOpcode } from './invalid-opcode.js';
+import { machineCheck } from './machine-check.js';
 import { msrSuspect } from './msr.js';
+import { otherFault } from './other-fault.js';
+import { pageFault } from './page-fault.js';
+import { stackOverflow, wildJump } from './stack.js';
+import { failedEntry } from './vmx.js';
 
 export type { DiagnosedImage } from './instruction.js';
 
@@ -28,17 +36,96 @@ export interface DiagnoseInput {
 }
 
 export function diagnose(input: DiagnoseInput): Diagnosis {
+  const { log } = input;
   const findings: Finding[] = [];
   const unknown: Sentence[] = [];
-  input.log.crashes.forEach((crash, index) => {
-    const context = crashContext(input.log, index, crash, input.backtraces[index] ?? [], input.images, input.platform);
-    const msr = msrSuspect(context);
-    if (msr !== undefined) {
-      findings.push(msr.finding);
-      unknown.push(...msr.unknown);
+  const told = new Set<number>();
+
+  log.crashes.forEach((crash, index) => {
+    const context = crashContext(log, index, crash, input.backtraces[index] ?? [], input.images, input.platform);
+    const assertion = assertionBefore(context);
+    if (assertion !== undefined && !told.has(assertion.index)) {
+      told.add(assertion.index);
+      findings.push(...(eventFinding(log, assertion.event, assertion.index)?.findings ?? []));
     }
+    const verdicts = crashVerdicts(context);
+    findings.push(...verdicts.flatMap((verdict) => verdict.findings).sort(byStrength));
+    unknown.push(...verdicts.flatMap((verdict) => verdict.unknown));
   });
-  return { findings, unknown: distinct(unknown) };
+
+  let events = 0;
+  log.events.forEach((event, index) => {
+    if (told.has(index) || events >= maxEventFindings) return;
+    const verdict = eventFinding(log, event, index);
+    if (verdict === undefined || verdict.findings.every((finding) => isKnown(finding, findings))) return;
+    events += 1;
+    findings.push(...verdict.findings);
+    unknown.push(...verdict.unknown);
+  });
+  return { findings: once(findings, log), unknown: distinct(unknown) };
+}
+
+function crashVerdicts(context: CrashContext): readonly Verdict[] {
+  const entry = failedEntry(context);
+  if (entry !== undefined) return [entry];
+  const msr = msrSuspect(context);
+  const beside = [stackOverflow(context), wildJump(context)].filter((verdict) => verdict !== undefined);
+  const fault =
+    msr !== undefined && msr.finding.grade !== 'possible' && context.crash.fault.vector === 13 ? undefined : faultVerdict(context);
+  return [
+    ...(msr === undefined ? [] : [{ findings: [msr.finding], unknown: msr.unknown }]),
+    ...beside,
+    // A PC where no code is explains the exception: its own words would mislead.
+    ...(fault === undefined || beside.some((verdict) => verdict.findings.some((finding) => finding.finding === 'wild-jump'))
+      ? []
+      : [fault]),
+  ];
+}
+
+function faultVerdict(context: CrashContext): Verdict | undefined {
+  return pageFault(context) ?? protectionFault(context) ?? invalidOpcode(context) ?? machineCheck(context) ?? otherFault(context);
+}
+
+const strength: Readonly<Record<Grade, number>> = { confirmed: 0, likely: 1, possible: 2 };
+
+/** Stable: among equals the order of the rules stays, the MSR first. */
+function byStrength(a: Finding, b: Finding): number {
+  return strength[a.grade] - strength[b.grade];
+}
+
+function isKnown(finding: Finding, among: readonly Finding[]): boolean {
+  return among.some((other) => other.finding === finding.finding && plain(other.claim) === plain(finding.claim));
+}
+
+/** CPUs that died of the same thing are told once, by the first; it names the others. */
+function once(findings: readonly Finding[], log: CrashLog): readonly Finding[] {
+  const kept: Finding[] = [];
+  const others = new Map<Finding, string[]>();
+  for (const finding of findings) {
+    const first = finding.crash === undefined ? undefined : kept.find((other) => isSame(other, finding, log));
+    const cpu = finding.crash === undefined ? undefined : log.crashes[finding.crash]?.cpu;
+    if (first === undefined) kept.push(finding);
+    else if (cpu !== undefined) others.set(first, [...(others.get(first) ?? []), cpu]);
+  }
+  return kept.map((finding) => {
+    const cpus = others.get(finding);
+    if (cpus === undefined) return finding;
+    const list = cpus.map((cpu) => say`${cpu}`).reduce((all, cpu) => say`${all}, ${cpu}`);
+    return { ...finding, explanation: [...finding.explanation, say`The same on CPU ${list}.`] };
+  });
+}
+
+function isSame(a: Finding, b: Finding, log: CrashLog): boolean {
+  if (a.crash === undefined || b.crash === undefined) return false;
+  const [first, second] = [log.crashes[a.crash], log.crashes[b.crash]];
+  return (
+    a.finding === b.finding &&
+    a.grade === b.grade &&
+    first?.fault.pc === second?.fault.pc &&
+    first?.boot === second?.boot &&
+    plain(a.claim) === plain(b.claim) &&
+    (a.exists ?? []).every((rule, index) => rule.worth === b.exists?.[index]?.worth)
+  );
 }
 
 function distinct(sentences: readonly Sentence[]): readonly Sentence[] {

@@ -66,8 +66,8 @@ export function inputName(input: InputUse): Sentence {
   const { field } = input;
   if (field === undefined) return say`${input.text}`;
   return field.kind === 'msr'
-    ? say`${bitsOf(field)} of MSR ${hex(field.address)}`
-    : say`${bitsOf(field)} of ${input.text.replace(/\[.*/, '')}`;
+    ? say`${[bitsOf(field)]} of MSR ${hex(field.address)}`
+    : say`${[bitsOf(field)]} of ${input.text.replace(/\[.*/, '')}`;
 }
 
 function bitsOf(field: BitField): string {

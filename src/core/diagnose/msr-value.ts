@@ -56,7 +56,7 @@ export function valueByBitNames(address: number, value: bigint): Sentence | unde
   const set = bits.filter(({ bit }) => bitOf(value, bit)).map(({ bit, name }) => `${name} (bit ${bit})`);
   const rest = bits.reduce((left, { bit }) => left & ~(1n << BigInt(bit)), value);
   const tail = rest === 0n ? say`` : say`, other bits ${hex(rest)}`;
-  return set.length === 0 ? say`${hex(value)} sets none of the named bits${tail}` : say`${hex(value)} sets ${set.join(', ')}${tail}`;
+  return set.length === 0 ? say`${hex(value)} sets none of the named bits${tail}` : say`${hex(value)} sets ${[set.join(', ')]}${tail}`;
 }
 
 /** Each rule that the value certainly breaks. */
@@ -107,7 +107,7 @@ function writtenOut(address: number, value: bigint, facts: CpuFacts): Sentence[]
   if (address === 0xc0000080) {
     if (intel) {
       const extra = value & ~0xd01n;
-      if (extra !== 0n) broken.push(say`${bitList(extra)} of EFER ${isAre(extra)} reserved on Intel CPUs`);
+      if (extra !== 0n) broken.push([`${bitList(extra)} of EFER ${isAre(extra)} reserved on Intel CPUs`]);
     } else if (value >> 32n !== 0n) {
       broken.push(say`bits 63:32 of EFER are reserved`);
     }
@@ -133,7 +133,7 @@ function readFromNote(value: bigint, note: string, facts: CpuFacts): Sentence[] 
     const reserved = reservedPhrase.exec(phrase);
     if (reserved !== null && phrase.includes('reserved')) {
       const set = value & maskOf(reserved[1] ?? '');
-      if (set !== 0n) broken.push(say`${bitList(set)} ${isAre(set)} reserved (${phrase})`);
+      if (set !== 0n) broken.push(say`${[bitList(set)]} ${[isAre(set)]} reserved (${phrase})`);
     }
     if (/\bvalue must be canonical$|^canonical,/.test(phrase) && !isCanonical(value))
       broken.push(say`the address ${hex(value)} is not canonical`);

@@ -232,9 +232,9 @@ function tell(context: CrashContext, story: Story): Told {
   const { address, row, rows, value, access } = story;
   const number = hex(address);
   if (story.isGuest)
-    explanation.push(
-      say`The guest asked for it: the hypervisor forwarded the guest's MSR number${access === 'write' ? ' and value' : ''} to the CPU.`,
-    );
+    explanation.push([
+      `The guest asked for it: the hypervisor forwarded the guest's MSR number${access === 'write' ? ' and value' : ''} to the CPU.`,
+    ]);
 
   const printed = context.facts.msr(address);
   if (printed?.unavailable === true) evidence.push({ text: printed.from, line: printed.line });
@@ -252,7 +252,7 @@ function tell(context: CrashContext, story: Story): Told {
       unknown.push(wouldSettle(row));
       if (other !== undefined) {
         explanation.push(
-          say`The manuals disagree on when ${row.row.name} exists: ${row.rule.source} says ${row.rule.when}, ${other.source} says ${other.when}.`,
+          say`The manuals disagree on when ${row.row.name} exists: ${[row.rule.source]} says ${row.rule.when}, ${[other.source]} says ${other.when}.`,
         );
       }
     }
@@ -288,9 +288,9 @@ function disagreement(row: RowExistence, isUnavailable: boolean): Sentence {
   if (other === undefined) return say``;
   const verdict =
     row.rule.worth === 'false'
-      ? say`The register is absent${isUnavailable ? ', as the log itself says' : ''}: ${other.source} is wrong here.`
-      : say`${row.rule.source} is right.`;
-  return say`The manuals disagree: by ${other.source} (${other.when}) that is ${other.worth}, by ${row.rule.source} (${row.rule.when}) it is ${row.rule.worth}. ${verdict}`;
+      ? [`The register is absent${isUnavailable ? ', as the log itself says' : ''}: ${other.source} is wrong here.`]
+      : [`${row.rule.source} is right.`];
+  return say`The manuals disagree on whether it exists. ${[other.source]} says ${other.when}, which is ${[other.worth]} here; ${[row.rule.source]} says ${row.rule.when}, which is ${[row.rule.worth]}. ${verdict}`;
 }
 
 function wouldSettle(row: RowExistence): Sentence {

@@ -1,0 +1,104 @@
+/**
+ * `#GP`, `#SS`, `#NP`, `#TS`: a selector, an address, or an instruction that refused its operands.
+ *
+ * In: one crash that is no MSR's fault. Out: one finding with what the error code and the instruction show. Refuses: without the
+ * image, an error code of 0 says only that no selector is involved.
+ */
+import { hex } from '../addresses.js';
+import { type Sentence, say } from '../sentence.js';
+import { type CrashContext, instructionEvidence, recordLine, type Verdict, verdict } from './crash-context.js';
+import type { Evidence, Finding, FindingKind } from './diagnosis.js';
+import { isCanonical, selectorError, selectorSentence, vectorName, vectors } from './fault.js';
+import { accessText, memoryAccesses } from './memory-access.js';
+import { privilegedCauses, requiredAlignment } from './privileged.js';
+
+const stackSegment = 12;
+const generalProtection = 13;
+
+export function protectionFault(context: CrashContext): Verdict | undefined {
+  const { crash, instruction } = context;
+  const { vector, errorCode } = crash.fault;
+  if (vector === undefined || vectors.get(vector)?.errorCode !== 'selector') return undefined;
+  const kind: FindingKind = vector === stackSegment ? 'stack-fault' : vector === generalProtection ? 'general-protection' : 'other-fault';
+  const name = vectorName(vector);
+  const evidence: Evidence[] = [];
+  if (errorCode !== undefined) evidence.push({ text: say`error code ${hex(errorCode)}`, ...recordLine(crash, 'error-code') });
+  if (instruction !== undefined) evidence.push(instructionEvidence(instruction));
+  const make = (claim: Sentence, explanation: readonly Sentence[], more: Partial<Finding> = {}): Finding => ({
+    finding: kind,
+    grade: 'confirmed',
+    crash: context.index,
+    claim,
+    explanation,
+    evidence,
+    ...more,
+  });
+
+  const selector = errorCode === undefined ? undefined : selectorError(errorCode);
+  if (errorCode !== undefined && selector !== undefined) {
+    const explanation: Sentence[] = [];
+    if (selector.table === 'idt') {
+      explanation.push(say`The CPU could not use that gate: it lies beyond the IDT limit, or has the wrong type.`);
+      explanation.push(...elsewhere(context, selector.index));
+    } else if (instruction !== undefined) {
+      explanation.push(...causeSentences(context, vector));
+    }
+    return verdict(make(say`${`${name}(${hex(errorCode)})`}: ${selectorSentence(selector)}`, explanation));
+  }
+
+  if (instruction === undefined) {
+    const claim = errorCode === 0n ? say`${`${name}(0)`}: no selector is involved` : say`${name}, ${[vectors.get(vector)?.meaning ?? '']}`;
+    const explanation =
+      vector === generalProtection && errorCode === 0n
+        ? [say`That leaves a privileged instruction, a bad register value, an MSR, or an address that is not canonical.`]
+        : [];
+    return verdict(make(claim, explanation), [
+      say`Which instruction raised ${name} at ${pcText(context)}: the image of this build would show it.`,
+    ]);
+  }
+
+  const text = instruction.instruction.text();
+  const raised = say`${text} raised ${errorCode === 0n ? `${name}(0)` : name}`;
+  const bad = badAddress(context, vector);
+  if (bad !== undefined) return verdict(make(say`${raised}: ${bad}`, []));
+  const causes = causeSentences(context, vector);
+  if (causes.length > 0) return verdict({ ...make(raised, causes), finding: 'privileged-instruction' });
+  return verdict(make(raised, []), [say`Why ${text} raised ${name}: nothing in the log or the image shows it.`]);
+}
+
+function pcText(context: CrashContext): string {
+  return context.crash.fault.pc === undefined ? 'the fault' : hex(context.crash.fault.pc);
+}
+
+function causeSentences(context: CrashContext, vector: number): readonly Sentence[] {
+  const { instruction } = context;
+  if (instruction === undefined) return [];
+  const causes = privilegedCauses(instruction.instruction, vector);
+  if (causes.length === 0) return [];
+  return causes.map((cause, index): Sentence => [`${index === 0 ? 'Likeliest cause' : 'Or'}: ${cause}.`]);
+}
+
+/** Another CPU that printed the very exception whose gate could not be used. */
+function elsewhere(context: CrashContext, vector: number): readonly Sentence[] {
+  const other = context.log.crashes.find((crash) => crash.fault.vector === vector && crash.cpu !== context.crash.cpu);
+  return other === undefined ? [] : [say`CPU ${other.cpu} printed ${vectorName(vector)} itself (line ${other.line}).`];
+}
+
+/** What is certainly wrong with the address of a memory operand. */
+function badAddress(context: CrashContext, vector: number): Sentence | undefined {
+  const { crash, instruction } = context;
+  if (instruction === undefined) return undefined;
+  for (const access of memoryAccesses(context)) {
+    if (access.address === undefined) continue;
+    if (crash.arch === 'amd64' && !isCanonical(access.address)) {
+      const throughStack = /\b[re](?:sp|bp)\b/.test(access.through);
+      // A bad address through RSP or RBP is a stack fault, any other a general protection fault.
+      if (throughStack === (vector === stackSegment)) return say`${accessText(access)} is not canonical`;
+    }
+    const alignment = requiredAlignment(instruction.instruction.mnemonic);
+    if (vector === generalProtection && alignment !== undefined && access.address % BigInt(alignment) !== 0n) {
+      return say`${accessText(access)} is not aligned to ${alignment} bytes`;
+    }
+  }
+  return undefined;
+}

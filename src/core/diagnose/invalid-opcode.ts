@@ -1,0 +1,77 @@
+/**
+ * `#UD`: which instruction, and why the CPU refused it.
+ *
+ * In: the instruction at the PC, the assertion printed just before. Out: one finding. Refuses: an instruction that the tables do not
+ * know to raise `#UD` is named, and its reason left open.
+ */
+import { hex } from '../addresses.js';
+import type { LogEvent } from '../log/crash-log.js';
+import { type Sentence, say } from '../sentence.js';
+import { type CrashContext, innermostFunctions, instructionEvidence, type Verdict, verdict } from './crash-context.js';
+import type { Evidence } from './diagnosis.js';
+import { privilegedCauses } from './privileged.js';
+
+const invalidOpcodeVector = 6;
+/** Lines between an assertion's text and the dump that its UD2 brings about; other CPUs may print between. */
+const assertionReach = 40;
+
+export function invalidOpcode(context: CrashContext): Verdict | undefined {
+  const { crash, instruction } = context;
+  if (crash.fault.vector !== invalidOpcodeVector) return undefined;
+  const assertion = assertionBefore(context);
+  const base = { finding: 'invalid-opcode', crash: context.index } as const;
+  const assertionEvidence: readonly Evidence[] =
+    assertion === undefined ? [] : [{ text: say`${assertion.event.text.trim().slice(0, 200)}`, line: assertion.event.line }];
+
+  if (instruction === undefined) {
+    if (assertion !== undefined) {
+      const claim = say`${'#UD'} right after an assertion: most likely the trap that the assertion executes`;
+      return verdict({ ...base, grade: 'likely', claim, explanation: [], evidence: assertionEvidence });
+    }
+    const at = crash.fault.pc === undefined ? say`` : say` at ${hex(crash.fault.pc)}`;
+    return verdict(
+      { ...base, grade: 'confirmed', claim: say`${'#UD'}: the CPU refused the instruction${at}`, explanation: [], evidence: [] },
+      [say`Which instruction raised ${'#UD'}: the image of this build would show it.`],
+    );
+  }
+
+  const text = instruction.instruction.text();
+  const evidence = [instructionEvidence(instruction), ...assertionEvidence];
+  if (instruction.instruction.flow === 'stop') {
+    const [name] = innermostFunctions(context.frames);
+    const explanation: Sentence[] = [
+      say`${text} is put there on purpose: by an assertion, a BUG macro, ${'abort()'}, or by the compiler where code cannot be reached.`,
+    ];
+    if (assertion !== undefined) explanation.push(say`The log prints an assertion just before: that is the cause.`);
+    const where = name === undefined ? say`` : say` in ${name}`;
+    return verdict({ ...base, grade: 'confirmed', claim: say`${text} was executed${where}: the code gave up`, explanation, evidence });
+  }
+  const claim = say`${text} raised ${'#UD'}`;
+  if (instruction.instruction.hasLock) {
+    const explanation = [say`It bears a LOCK prefix: LOCK is allowed only on a few instructions with a memory destination.`];
+    return verdict({ ...base, grade: 'confirmed', claim, explanation, evidence });
+  }
+  const causes = privilegedCauses(instruction.instruction, invalidOpcodeVector);
+  if (causes.length > 0) {
+    const explanation = causes.map((cause, index): Sentence => [`${index === 0 ? 'Likeliest cause' : 'Or'}: ${cause}.`]);
+    return verdict({ ...base, finding: 'privileged-instruction', grade: 'confirmed', claim, explanation, evidence });
+  }
+  if (/^v[a-z]/.test(instruction.instruction.mnemonic)) {
+    const explanation = [say`A VEX or EVEX instruction: the CPU lacks it, or CR4.OSXSAVE (bit 18) or XCR0 does not allow it.`];
+    return verdict({ ...base, grade: 'likely', claim, explanation, evidence });
+  }
+  return verdict({ ...base, grade: 'confirmed', claim, explanation: [], evidence }, [
+    say`Why ${text} raised ${'#UD'}: the CPU may lack it, or the bytes in memory differ from the image's.`,
+  ]);
+}
+
+/** The last assertion before the crash, of the same CPU where both are known. Index is that in `log.events`. */
+export function assertionBefore(context: CrashContext): { readonly event: LogEvent; readonly index: number } | undefined {
+  const { crash, log } = context;
+  for (let index = log.events.length - 1; index >= 0; index -= 1) {
+    const event = log.events[index];
+    if (event === undefined || event.kind !== 'assertion' || event.line > crash.line || event.line < crash.line - assertionReach) continue;
+    if (event.cpu === undefined || crash.cpu === '' || event.cpu === crash.cpu) return { event, index };
+  }
+  return undefined;
+}
