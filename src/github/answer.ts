@@ -1,0 +1,192 @@
+/**
+ * One question, from text to posted comment: react, read, solve, look again, post, react.
+ *
+ * In: a question and the session. Out: what became of it. Refuses: to answer whom the workflow does not answer; to post what the
+ * question no longer asks.
+ */
+import { type Sentence, say } from '../core/sentence.js';
+import type { EngineInput, EngineResult } from '../engine.js';
+import { readFile } from './attachments.js';
+import { ApiRefusal, type GitHub } from './client.js';
+import { answersTo, type Comment, listComments, ownLogin } from './comments.js';
+import type { Environment } from './environment.js';
+import type { Asked } from './event.js';
+import type { Inputs } from './inputs.js';
+import type { LinkReader } from './links.js';
+import type { Log } from './log.js';
+import { Problem } from './problem.js';
+import { isCurrent, type Posted, publish, react, withdraw } from './publish.js';
+import { joinNeighbours, type Request, readRequest, type Surroundings } from './request.js';
+import type { Runner } from './runner.js';
+import { notice, type Solution, solve } from './solve.js';
+import type { Net } from './transfer.js';
+
+export interface Session {
+  readonly environment: Environment;
+  readonly inputs: Inputs;
+  readonly log: Log;
+  readonly runner: Runner;
+  readonly net: Net;
+  readonly links: LinkReader;
+  /** Name and version for the footer. */
+  readonly tool: string;
+  /** The repository is not public, as far as the event says. */
+  readonly isPrivate: boolean;
+  readonly engine: (input: EngineInput) => Promise<EngineResult>;
+  /** Connects once, when first asked. */
+  github(): Promise<GitHub>;
+}
+
+export interface Circumstances {
+  readonly edited: boolean;
+  readonly sender: string;
+  /** The token cannot write: summary and outputs only. */
+  readonly readOnly: boolean;
+  /** The text was fetched by hand or by a waiting answer: no new reaction. */
+  readonly quiet: boolean;
+}
+
+/** A person who splits a long log posts its pieces within this. */
+const neighbourMilliseconds = 15 * 60_000;
+
+export function surroundings(session: Session, asked: Asked | undefined): Surroundings {
+  const { environment, net, links, inputs, isPrivate } = session;
+  return {
+    links,
+    readFile: (file) => readFile(environment, net, file, { token: inputs.token, isPrivate }),
+    comments: async () => (asked === undefined ? [] : listComments(await session.github(), asked.number, undefined)),
+  };
+}
+
+/** Another's token for signed addresses: hidden in our lines and in the runner's. */
+export function hider(session: Session): (address: string) => Promise<void> {
+  return async (address) => {
+    session.log.hide(address);
+    await session.runner.mask(address);
+  };
+}
+
+/** GitHub's own words for what a person may do, weakest first. */
+const roles = ['none', 'read', 'triage', 'write', 'maintain', 'admin'];
+
+async function mayAsk(session: Session, login: string): Promise<boolean> {
+  const { respondTo } = session.inputs;
+  if (respondTo === 'anyone') return true;
+  const github = await session.github();
+  try {
+    const { data } = await github.rest.repos.getCollaboratorPermissionLevel({ ...github.repository, username: login });
+    // `role_name` tells triage from read; an own role of an organisation is told by `permission` alone
+    return Math.max(roles.indexOf(data.role_name), roles.indexOf(data.permission)) >= roles.indexOf(respondTo);
+  } catch (error) {
+    if (error instanceof ApiRefusal || (error instanceof Problem && error.kind !== 'cancelled')) return false;
+    throw error;
+  }
+}
+
+function notPermitted(session: Session): Sentence {
+  return say`Answers here are for people with at least ${session.inputs.respondTo} permission in the repository. Ask one of them to send ${'/symbolize'}, or to start the workflow by hand.`;
+}
+
+export async function writeResults(session: Session, solution: Solution, posted: Posted | undefined): Promise<void> {
+  const { runner } = session;
+  await runner.setOutput('crash-count', String(solution.crashCount));
+  if (solution.verdict !== undefined) await runner.setOutput('verdict', solution.verdict);
+  if (solution.signature !== undefined) await runner.setOutput('signature', solution.signature);
+  if (solution.suspectedMsr !== undefined) await runner.setOutput('suspected-msr', solution.suspectedMsr);
+  if (posted !== undefined) {
+    await runner.setOutput('comment-id', String(posted.id));
+    await runner.setOutput('comment-url', posted.url);
+  }
+  if (solution.json !== undefined) await runner.setOutput('report', runner.save('report.json', solution.json));
+  if (solution.annotated !== undefined) await runner.setOutput('annotated-log', runner.save('annotated-log.txt', solution.annotated));
+  await runner.addSummary(solution.summary);
+  for (const warning of solution.warnings) session.log.warning(warning);
+}
+
+async function postAnswer(
+  session: Session,
+  asked: Asked,
+  solution: Solution,
+  comments: readonly Comment[],
+  login: string,
+): Promise<Posted | undefined> {
+  const github = await session.github();
+  if (!(await isCurrent(github, asked))) {
+    session.log.note(say`The question was changed or deleted meanwhile; the event of that change answers it.`);
+    return undefined;
+  }
+  const { key, number, createdAt } = asked;
+  return publish(github, { key, number, body: solution.body, shortBody: solution.shortBody, since: createdAt }, comments, login);
+}
+
+/** The text holds nothing to answer: an answer that it had goes. */
+async function stayOrTakeBack(session: Session, asked: Asked, { edited, readOnly }: Circumstances): Promise<void> {
+  if (edited && session.inputs.comment && !readOnly) {
+    const taken = await withdraw(await session.github(), asked.key, asked.number, asked.createdAt);
+    if (taken > 0) return session.log.note(say`The text holds no crash any more; its answer was taken back.`);
+  }
+  session.log.note(say`The text holds no crash and no command.`);
+}
+
+export async function answerQuestion(session: Session, asked: Asked, circumstances: Circumstances): Promise<void> {
+  const request = await readRequest(asked, surroundings(session, asked));
+  if (request === undefined) return stayOrTakeBack(session, asked, circumstances);
+  const permitted =
+    (await mayAsk(session, asked.author)) && (circumstances.sender === asked.author || (await mayAsk(session, circumstances.sender)));
+  if (!permitted && request.command === undefined) return session.log.note(say`The author is not among those whom this workflow answers.`);
+  await answerRequest(session, asked, request, circumstances, permitted);
+}
+
+async function answerRequest(
+  session: Session,
+  asked: Asked,
+  request: Request,
+  circumstances: Circumstances,
+  permitted: boolean,
+): Promise<void> {
+  const github = await session.github();
+  const mayComment = session.inputs.comment && !circumstances.readOnly;
+  const eyes =
+    mayComment && !circumstances.quiet && permitted && request.why !== 'picture' ? react(github, asked, 'eyes') : Promise.resolve();
+  const around = mayComment ? standing(github, asked) : Promise.resolve({ comments: [], login: '' });
+  // both are awaited below; a failure meanwhile must not end the process before that
+  around.catch(() => undefined);
+  eyes.catch(() => undefined);
+  if (request.why === 'picture') {
+    const { comments, login } = await around;
+    if (answersTo(comments, asked.key, login).length > 0) return session.log.note(say`It was told already that the text is needed.`);
+  }
+  const whole = await withNeighbours(asked, request, around);
+  const solver = { github, inputs: session.inputs, tool: session.tool, engine: session.engine, hide: hider(session) };
+  const solution = permitted ? await solve(solver, whole, asked.key) : notice(asked.key, [notPermitted(session)], session.tool);
+  let posted: Posted | undefined;
+  if (mayComment) {
+    const { comments, login } = await around;
+    await eyes;
+    posted = await postAnswer(session, asked, solution, comments, login);
+    if (posted === undefined) return;
+    if (!circumstances.quiet && permitted && request.why !== 'picture')
+      await react(github, asked, solution.complete ? 'rocket' : 'confused');
+  }
+  await writeResults(session, solution, posted);
+  if (posted !== undefined) session.log.note(say`Answered at ${posted.url}.`);
+  if (solution.failure !== undefined) throw solution.failure;
+}
+
+async function standing(github: GitHub, asked: Asked): Promise<{ readonly comments: readonly Comment[]; readonly login: string }> {
+  const asOf = Date.parse(asked.createdAt);
+  const since = Number.isNaN(asOf) ? undefined : new Date(asOf - neighbourMilliseconds).toISOString().replace(/\.\d+Z$/, 'Z');
+  const [comments, login] = await Promise.all([listComments(github, asked.number, since), ownLogin(github)]);
+  return { comments, login };
+}
+
+/** Waits for the comments only where the log seems to begin elsewhere. */
+async function withNeighbours(
+  asked: Asked,
+  request: Request,
+  around: Promise<{ readonly comments: readonly Comment[] }>,
+): Promise<Request> {
+  if (request.found === undefined || request.found.log.boots.length > 0 || asked.key.kind !== 'comment') return request;
+  const { comments } = await around;
+  return { ...request, found: joinNeighbours(asked, request.found, comments) };
+}

@@ -1,0 +1,315 @@
+/**
+ * A run's artifacts to the image that the log came from.
+ *
+ * In: a run, what the log says of its build, globs. Out: the images of one candidate, with a row for each that was weighed. Evidence
+ * decides; names only say where to look first. Cheapest first: names, then the length of the packed hypervisor, then the image itself.
+ * Refuses, as `Problem` of kind `question`: no artifact, none of that name, all expired, none with the image.
+ */
+import { FormatError } from '../core/bytes/format-error.js';
+import type { CrashLog } from '../core/log/crash-log.js';
+import { type ImageQuery, imagesWanted } from '../core/log/images-wanted.js';
+import type { CandidateRow, MatchEvidence, Verdict } from '../core/report/report.js';
+import { type Sentence, say } from '../core/sentence.js';
+import type { EngineImage, EngineInput, EngineResult } from '../engine.js';
+import { type Archive, openArchive } from './archive.js';
+import type { GitHub } from './client.js';
+import { matchesGlob } from './glob.js';
+import { hypervisorLength, type ImageSet, imageSets, readImage } from './image-files.js';
+import { Problem } from './problem.js';
+import { type Artifact, type FoundRun, listArtifacts, runAddress } from './runs.js';
+import { type HideAddress, openStored } from './storage.js';
+
+export interface ImageSearch {
+  readonly log: CrashLog;
+  readonly logText: string;
+  /** Globs over artifact names and over paths inside. */
+  readonly artifact: string;
+  readonly images: readonly string[];
+  readonly weigh: (input: EngineInput) => Promise<EngineResult>;
+  readonly hide: HideAddress;
+}
+
+export interface ChosenImages {
+  readonly images: readonly EngineImage[];
+  readonly hypervisorLength?: number;
+  readonly artifact: Artifact;
+  readonly candidates: readonly CandidateRow[];
+  readonly warnings: readonly Sentence[];
+  /** Several candidates fit equally: their verdict is that. */
+  readonly tied: boolean;
+}
+
+/** One call each; the contract allows 30 in all, and 10 are spent elsewhere. */
+const candidateLimit = 20;
+const atOnce = 4;
+const namesShown = 20;
+
+const hints: Readonly<Record<'i386' | 'amd64', RegExp>> = {
+  i386: /(?:^|[^0-9a-z])(?:i[3-6]86|x86(?![_-]?64)|32(?:bit)?|ia32)(?:$|[^0-9a-z])/i,
+  amd64: /(?:^|[^0-9a-z])(?:amd64|x86[_-]64|x64|64(?:bit)?)(?:$|[^0-9a-z])/i,
+};
+
+/** 0 where the name speaks for the log's width, 1 where it is silent, 2 where it speaks against it. */
+export function nameHint(name: string, arch: 'i386' | 'amd64' | undefined): number {
+  if (arch === undefined) return 1;
+  const says = { i386: hints.i386.test(name), amd64: hints.amd64.test(name) };
+  if (says.i386 === says.amd64) return 1;
+  return says[arch] ? 0 : 2;
+}
+
+function named(artifacts: readonly Artifact[]): Sentence {
+  const shown = artifacts.slice(0, namesShown).map((artifact, index) => say`${[index === 0 ? '' : ', ']}${artifact.name}`);
+  return [...shown.flat(), ...(artifacts.length > namesShown ? [` and ${artifacts.length - namesShown} more`] : [])];
+}
+
+/** The artifacts worth opening. */
+export async function eligible(github: GitHub, found: FoundRun, glob: string): Promise<Artifact[]> {
+  const { run, artifactId } = found;
+  const all = await listArtifacts(github, run.id);
+  if (all.length === 0) {
+    throw new Problem(
+      'question',
+      say`The run ${run.id} has no artifacts. Name the run that built the image, or let the build upload its ${'*.exe'} files with ${'actions/upload-artifact'}.`,
+    );
+  }
+  const byAddress = all.filter((artifact) => artifact.id === artifactId);
+  const matching = byAddress.length > 0 ? byAddress : all.filter((artifact) => matchesGlob(glob, artifact.name));
+  if (matching.length === 0) {
+    throw new Problem(
+      'question',
+      say`No artifact of the run ${run.id} is named like ${glob}. It has ${named(all)}. Name one with ${'/symbolize artifact=NAME'}.`,
+    );
+  }
+  const alive = matching.filter((artifact) => !artifact.expired);
+  if (alive.length === 0) throw expired(matching, run.id, runAddress(github, run.id));
+  return alive;
+}
+
+/** Every artifact of that name is past its time; a sibling run of the commit may still have it. */
+export class Expired extends Problem {}
+
+function expired(artifacts: readonly Artifact[], runId: number, address: string): Expired {
+  const when = artifacts.find((artifact) => artifact.expiresAt !== undefined)?.expiresAt?.slice(0, 10);
+  const since = when === undefined ? [] : say` since ${when}`;
+  return new Expired(
+    'question',
+    say`The artifacts of the run ${runId} have expired${since}. Build the same commit again (${'Re-run all jobs'} at ${address}), then edit the comment. A longer ${'retention-days'} in the build keeps them.`,
+  );
+}
+
+interface Candidate {
+  readonly artifact: Artifact;
+  readonly archive?: Archive;
+  readonly set?: ImageSet;
+  readonly main: EngineImage;
+  readonly hypervisor?: number;
+  readonly label: string;
+}
+
+interface Weighed {
+  readonly candidate: Candidate | undefined;
+  readonly row: Omit<CandidateRow, 'chosen'>;
+  readonly signature?: string;
+}
+
+const elfMagic = [0x7f, 0x45, 0x4c, 0x46];
+
+/** Opens one artifact; a single file that was uploaded unzipped is the image itself. */
+async function candidatesOf(
+  github: GitHub,
+  artifact: Artifact,
+  search: ImageSearch,
+  query: ImageQuery,
+  several: boolean,
+): Promise<(Candidate | Weighed)[]> {
+  const { source, tail, whole } = await openStored(github, artifact, search.hide);
+  const start = whole ?? (await source.read(0, Math.min(4, source.size)));
+  if (elfMagic.every((byte, at) => start[at] === byte)) {
+    const bytes = whole ?? (await source.read(0, source.size));
+    return [{ artifact, main: { path: artifact.name, bytes }, label: artifact.name }];
+  }
+  if (start[0] !== 0x50 || start[1] !== 0x4b)
+    throw new FormatError('malformed', `artifact ${artifact.name.slice(0, 200)}`, 0, 'storage sent neither a ZIP nor an ELF');
+  const archive = await openArchive(source, tail);
+  const sets = imageSets(archive, search.images);
+  const candidates: (Candidate | Weighed)[] = [];
+  for (const set of sets) {
+    const label = sets.length === 1 ? artifact.name : `${artifact.name}: ${set.main.path}`;
+    const wanted = query.imageLength;
+    const length = (several || sets.length > 1) && wanted !== undefined ? await hypervisorLength(archive, set) : undefined;
+    if (length !== undefined && wanted !== undefined && length !== wanted) {
+      const detail = say`The packed hypervisor is ${length} bytes long, and the log prints ${wanted}.`;
+      candidates.push({
+        candidate: undefined,
+        row: { artifact: label, verdict: 'mismatch', evidence: [{ check: 'image-length', passed: 0, of: 1, detail }] },
+      });
+      continue;
+    }
+    const main = await readImage(archive, set.main);
+    candidates.push({ artifact, archive, set, main, label, ...(length === undefined ? {} : { hypervisor: length }) });
+  }
+  return candidates;
+}
+
+const ranks: readonly Verdict[] = ['match', 'probable', 'ambiguous', 'unverifiable', 'mismatch'];
+
+function score(evidence: readonly MatchEvidence[]): number {
+  return evidence.reduce((sum, { passed, of }) => sum + (of === 0 ? 0 : passed === of ? 1 : -1), 0);
+}
+
+/** Better first; 0 for two that the evidence cannot tell apart. */
+function compare(a: Weighed, b: Weighed): number {
+  return ranks.indexOf(a.row.verdict) - ranks.indexOf(b.row.verdict) || score(b.row.evidence) - score(a.row.evidence);
+}
+
+function context(): EngineInput['context'] {
+  return { tool: '', provenance: [], candidates: [], warnings: [] };
+}
+
+async function weigh(candidate: Candidate, search: ImageSearch): Promise<Weighed> {
+  const result = await search.weigh({
+    logText: search.logText,
+    images: [candidate.main],
+    ...(candidate.hypervisor === undefined ? {} : { hypervisorLength: candidate.hypervisor }),
+    context: context(),
+    render: false,
+  });
+  if (result.kind !== 'answer') {
+    const detail = say`The image was not read to its end: ${result.detail}.`;
+    return {
+      candidate,
+      row: { artifact: candidate.label, verdict: 'unverifiable', evidence: [{ check: 'link-address', passed: 0, of: 0, detail }] },
+    };
+  }
+  return {
+    candidate,
+    row: { artifact: candidate.label, verdict: result.verdict ?? 'unverifiable', evidence: result.evidence },
+    ...(result.signature === undefined ? {} : { signature: result.signature }),
+  };
+}
+
+async function inWaves<T, R>(items: readonly T[], task: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let from = 0; from < items.length; from += atOnce) results.push(...(await Promise.all(items.slice(from, from + atOnce).map(task))));
+  return results;
+}
+
+/** A damaged candidate costs its row, not the answer. */
+function damaged(artifact: Artifact, error: unknown): Weighed {
+  const told = error instanceof FormatError || (error instanceof Problem && (error.kind === 'question' || error.kind === 'unreachable'));
+  if (!told) throw error;
+  const detail = say`It could not be read: ${error.message}`;
+  return {
+    candidate: undefined,
+    row: { artifact: artifact.name, verdict: 'unverifiable', evidence: [{ check: 'link-address', passed: 0, of: 0, detail }] },
+  };
+}
+
+/** Where every crash lies inside the runtime that the log names, the loader's images cannot be asked for. */
+function needsCompanions(log: CrashLog): boolean {
+  const base = log.facts.runtimeBase;
+  if (log.crashes.length === 0 || base?.size === undefined) return true;
+  const [start, end] = [base.value, base.value + base.size];
+  return !log.crashes.every(({ fault }) => fault.pc !== undefined && fault.pc >= start && fault.pc < end);
+}
+
+async function finish(
+  best: Candidate,
+  rows: readonly CandidateRow[],
+  search: ImageSearch,
+  warnings: readonly Sentence[],
+  tied: boolean,
+): Promise<ChosenImages> {
+  const { archive, set } = best;
+  const companions =
+    archive === undefined || set === undefined || !needsCompanions(search.log)
+      ? []
+      : await Promise.all(
+          set.companions.map((entry) =>
+            readImage(archive, entry).catch((error: unknown) => {
+              if (error instanceof FormatError) return undefined;
+              throw error;
+            }),
+          ),
+        );
+  return {
+    images: [best.main, ...companions.filter((image) => image !== undefined)],
+    ...(best.hypervisor === undefined ? {} : { hypervisorLength: best.hypervisor }),
+    artifact: best.artifact,
+    candidates: rows,
+    warnings,
+    tied,
+  };
+}
+
+const isWeighed = (one: Candidate | Weighed): one is Weighed => 'row' in one;
+
+export async function chooseImages(github: GitHub, artifacts: readonly Artifact[], search: ImageSearch): Promise<ChosenImages> {
+  const query = imagesWanted(search.log);
+  const ordered = [...artifacts].sort((a, b) => nameHint(a.name, query.arch) - nameHint(b.name, query.arch) || (a.name < b.name ? -1 : 1));
+  const several = ordered.length > 1;
+  const weighed: Weighed[] = [];
+  let opened = 0;
+  for (const hint of [0, 1, 2]) {
+    const group = ordered.filter((artifact) => nameHint(artifact.name, query.arch) === hint).slice(0, candidateLimit - opened);
+    if (group.length === 0) continue;
+    // names against the log's width are looked at only where nothing else fits
+    if (weighed.some(({ row }) => row.verdict === 'match' || row.verdict === 'probable')) break;
+    opened += group.length;
+    const found = (
+      await inWaves(group, (artifact) =>
+        candidatesOf(github, artifact, search, query, several).catch((error: unknown) => [damaged(artifact, error)]),
+      )
+    ).flat();
+    weighed.push(...found.filter(isWeighed));
+    const open = found.filter((one): one is Candidate => !isWeighed(one));
+    const [only] = open;
+    // nothing to compare with: its verdict comes with the report
+    if (ordered.length === 1 && only !== undefined && open.length === 1 && weighed.length === 0) return finish(only, [], search, [], false);
+    weighed.push(...(await inWaves(open, (candidate) => weigh(candidate, search))));
+  }
+  const sorted = [...weighed].sort(compare);
+  const [best, second] = sorted.filter(({ candidate }) => candidate !== undefined);
+  if (best?.candidate === undefined) throw noImage(sorted, search);
+  const equal = sorted.filter((one) => one.candidate !== undefined && compare(one, best) === 0);
+  const sameBytes = equal.every(
+    ({ candidate }) =>
+      candidate !== undefined && Buffer.compare(candidate.main.bytes, best.candidate?.main.bytes ?? new Uint8Array()) === 0,
+  );
+  const tied = second !== undefined && equal.length > 1 && !sameBytes && best.row.verdict !== 'mismatch';
+  const rows = sorted.map(({ row }, index) => ({
+    ...row,
+    verdict: tied && index < equal.length ? ('ambiguous' as const) : row.verdict,
+    chosen: sorted[index] === best,
+  }));
+  return finish(best.candidate, rows, search, tied ? [tie(equal)] : [], tied);
+}
+
+function tie(equal: readonly Weighed[]): Sentence {
+  const names = equal.slice(0, namesShown).map(({ row }, index) => say`${[index === 0 ? '' : ', ']}${row.artifact}`);
+  const [first] = equal;
+  const same = first?.signature !== undefined && equal.every(({ signature }) => signature === first.signature);
+  const list: Sentence = names.flat();
+  return same
+    ? say`These artifacts fit the log equally well: ${list}. The stack below is from the first; its innermost functions are the same in all of them.`
+    : say`These artifacts fit the log equally well: ${list}. The stack below is from the first and may be wrong; name the right one with ${'/symbolize artifact=NAME'}.`;
+}
+
+function noImage(weighed: readonly Weighed[], search: ImageSearch): Problem {
+  const unread = weighed.filter(({ row }) => row.evidence.some(({ check }) => check === 'link-address'));
+  const [first] = unread;
+  const detail = first?.row.evidence[0]?.detail;
+  if (first !== undefined && detail !== undefined)
+    return new Problem('question', say`The artifact ${first.row.artifact} gave no image. ${detail}`);
+  const mismatched = weighed.filter(({ row }) => row.verdict === 'mismatch');
+  if (mismatched.length > 0) {
+    return new Problem(
+      'question',
+      say`None of the ${mismatched.length} artifacts fits the log: their hypervisors have other lengths than the log prints. Name the run that built the hypervisor of this log.`,
+    );
+  }
+  return new Problem(
+    'question',
+    say`No file in the artifacts is named like ${search.images[0] ?? ''}. Name it with ${'/symbolize image=NAME'}, or set the input ${'images'} of the workflow.`,
+  );
+}
