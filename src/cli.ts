@@ -36,7 +36,9 @@ async function run([command, ...args]: readonly string[]): Promise<ExitStatus> {
       write(`${TOOL_VERSION}\n`);
       return 0;
     default:
-      throw new CommandError(`${command === undefined ? 'no command' : `no command ${JSON.stringify(command)}`}; try report, lookup, msr, demo or --help`);
+      throw new CommandError(
+        `${command === undefined ? 'no command' : `no command ${JSON.stringify(command)}`}; try report, lookup, msr, demo or --help`,
+      );
   }
 }
 

@@ -15,7 +15,11 @@ function answer({ logText, images, hypervisorLength, question, context, render }
   const platform = createPlatform();
   const report: Report = analyze(
     readLog(logText),
-    images.map(({ path, bytes }) => ({ path, source: bytesSource(bytes), ...(hypervisorLength === undefined ? {} : { hypervisorLength }) })),
+    images.map(({ path, bytes }) => ({
+      path,
+      source: bytesSource(bytes),
+      ...(hypervisorLength === undefined ? {} : { hypervisorLength }),
+    })),
     platform,
   );
   const [main] = report.images;

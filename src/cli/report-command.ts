@@ -39,7 +39,7 @@ async function render(report: Report, format: Format, platform: Platform): Promi
   switch (format) {
     case 'json': {
       const { toJson } = await import('../core/report/json.js');
-      return `${JSON.stringify(toJson(report, platform.sha256), null, 2)}\n`;
+      return `${JSON.stringify(toJson(report, platform), null, 2)}\n`;
     }
     case 'text':
       return (await import('../core/report/text.js')).renderText(report, context);
