@@ -20,7 +20,7 @@ export function whySections(report: Report): readonly Section[] {
     crash === undefined ? finding.event !== undefined && finding.event === eventIndex : finding.crash === crash;
   const leading = report.findings.filter(isLeading);
   const [top] = leading;
-  const rest = report.findings.filter((finding) => finding !== top);
+  const rest = report.findings.filter((finding) => finding !== top && !isRepeat(report, finding, leading));
   const sections: Section[] = [];
   const unknown: Block[] =
     report.unknown.length === 0
@@ -42,6 +42,20 @@ export function whySections(report: Report): readonly Section[] {
     });
   }
   return sections;
+}
+
+/** The same finding about a CPU that crashed in the same way says nothing new. */
+function isRepeat(report: Report, finding: Finding, leading: readonly Finding[]): boolean {
+  if (finding.crash === undefined || leading.includes(finding)) return false;
+  const first = report.crashes[finding.crash]?.sameAs ?? finding.crash;
+  return leading.some(
+    (one) =>
+      one.crash !== undefined &&
+      (report.crashes[one.crash]?.sameAs ?? one.crash) === first &&
+      one.finding === finding.finding &&
+      one.grade === finding.grade &&
+      one.msr?.address === finding.msr?.address,
+  );
 }
 
 function aboutBlock(report: Report, { crash, event }: Finding): Block {
