@@ -42,6 +42,8 @@ export interface CodeMap {
   instructionAt(address: number): Instruction | undefined;
   /** The instructions of a range in order, as a linear sweep finds them. */
   sweep(range: CodeRange): readonly Instruction[];
+  /** Whether a linear sweep from the beginning of the function around it meets an instruction here. */
+  isBoundary(address: number): boolean;
   /** Targets of direct calls in the whole image, sorted. Decodes all of it at the first question. */
   callTargets(): readonly number[];
 }
@@ -99,7 +101,10 @@ function extentsOf(image: Image, ranges: readonly CodeRange[], extraEntries: rea
     } else if (symbol.type === 'function') (symbol.size > 0 ? typed : labels).push(symbol);
     else if (symbol.type === 'notype') labels.push(symbol);
   }
-  const covered: CodeRange[] = [...typed.map((symbol) => ({ start: symbol.address, end: symbol.address + symbol.size })), ...cold.map((part) => part.range)];
+  const covered: CodeRange[] = [
+    ...typed.map((symbol) => ({ start: symbol.address, end: symbol.address + symbol.size })),
+    ...cold.map((part) => part.range),
+  ];
   covered.sort((a, b) => a.start - b.start);
   /** The highest end of all ranges up to here: nested symbols are common in libraries. */
   const reach: number[] = [];
@@ -111,10 +116,13 @@ function extentsOf(image: Image, ranges: readonly CodeRange[], extraEntries: rea
   const begins = new Map<number, { name?: string; size: number }>();
   for (const symbol of typed) {
     const known = begins.get(symbol.address);
-    if (known === undefined || symbol.size > known.size) begins.set(symbol.address, { name: known?.name ?? symbol.name, size: symbol.size });
+    if (known === undefined || symbol.size > known.size)
+      begins.set(symbol.address, { name: known?.name ?? symbol.name, size: symbol.size });
   }
-  for (const symbol of labels) if (!isCovered(symbol.address) && !begins.has(symbol.address)) begins.set(symbol.address, { name: symbol.name, size: 0 });
-  for (const address of extraEntries) if (!isCovered(address) && !begins.has(address) && rangeAt(address) !== undefined) begins.set(address, { size: 0 });
+  for (const symbol of labels)
+    if (!isCovered(symbol.address) && !begins.has(symbol.address)) begins.set(symbol.address, { name: symbol.name, size: 0 });
+  for (const address of extraEntries)
+    if (!isCovered(address) && !begins.has(address) && rangeAt(address) !== undefined) begins.set(address, { size: 0 });
 
   const coldByParent = new Map<string, CodeRange[]>();
   for (const part of cold) coldByParent.set(part.parent, [...(coldByParent.get(part.parent) ?? []), part.range]);
@@ -213,6 +221,25 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
     return found;
   }
 
+  const boundaries = new Map<number, ReadonlySet<number>>();
+  function isBoundary(address: number): boolean {
+    const range = bodyAround(address) ?? gapAround(address);
+    if (range === undefined) return false;
+    let known = boundaries.get(range.start);
+    if (known === undefined) {
+      known = new Set(sweep(range).map((instruction) => instruction.at));
+      boundaries.set(range.start, known);
+    }
+    return known.has(address);
+  }
+
+  /** Code that no symbol covers begins where a call says, or behind the function before it. */
+  function gapAround(address: number): CodeRange | undefined {
+    if (rangeEnd(address) === undefined) return undefined;
+    withCallTargets();
+    return bodyAround(address);
+  }
+
   function callTargets(): readonly number[] {
     if (targets !== undefined) return targets;
     const found = new Set<number>();
@@ -225,7 +252,9 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
     };
     for (const range of ranges) {
       let at = range.start;
-      for (const one of [...extents.functions.map((each) => each.body), ...extents.cold.map((each) => each.range)].sort((a, b) => a.start - b.start)) {
+      for (const one of [...extents.functions.map((each) => each.body), ...extents.cold.map((each) => each.range)].sort(
+        (a, b) => a.start - b.start,
+      )) {
         if (one.start < range.start || one.start >= range.end) continue;
         if (one.start > at) add({ start: at, end: one.start });
         add(one);
@@ -241,6 +270,7 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
   function withCallTargets(): void {
     if (targets !== undefined) return;
     extents = extentsOf(image, ranges, callTargets());
+    boundaries.clear();
     entries = new Map(extents.functions.map((one) => [one.entry as number, one]));
   }
 
@@ -277,6 +307,7 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
     ownersOfCold,
     instructionAt,
     sweep,
+    isBoundary,
     callTargets,
   };
 }

@@ -6,26 +6,15 @@
  *
  * The states at a join are kept edge by edge, so that a disagreement can be laid at the door of the edge that made it.
  */
-import type { Instruction } from '../platform.js';
+
 import { limits } from '../limits.js';
+import type { Instruction } from '../platform.js';
 import { applyCall, calleePop, savedAt } from './call-effects.js';
 import type { CodeFunction, CodeMap, CodeRange } from './code-map.js';
 import { type JumpTable, readTable, tableOf } from './jump-tables.js';
 import { registerPart } from './registers.js';
 import { addressOf, apply, entryRegisters, entrySlots, push, setStackPointer, type TransferContext } from './transfer.js';
-import {
-  type Base,
-  cfaBase,
-  constant,
-  joinInto,
-  MachineState,
-  pointer,
-  SP,
-  sameValue,
-  slotKey,
-  unknown,
-  type Value,
-} from './values.js';
+import { type Base, cfaBase, constant, joinInto, MachineState, pointer, SP, sameValue, slotKey, unknown, type Value } from './values.js';
 
 export interface TailJump {
   readonly at: number;
@@ -240,21 +229,8 @@ function onePass(
       tables.set(table.address, table);
       again = true;
     }
-    const boundaries = (target: number): boolean => {
-      const range = inRanges(own, target) ?? inRanges(regions, target);
-      return range !== undefined && isBoundary(range, target);
-    };
-    return readTable(image, table, boundaries, new Set(tables.keys()));
-  }
-
-  const swept = new Map<CodeRange, Set<number>>();
-  function isBoundary(range: CodeRange, target: number): boolean {
-    let known = swept.get(range);
-    if (known === undefined) {
-      known = new Set(map.sweep(range).map((instruction) => instruction.at));
-      swept.set(range, known);
-    }
-    return known.has(target);
+    const lands = (target: number): boolean => (inRanges(own, target) ?? inRanges(regions, target)) !== undefined && map.isBoundary(target);
+    return readTable(image, table, lands, new Set(tables.keys()));
   }
 
   function indirectJump(instruction: Instruction, state: MachineState): void {
@@ -263,7 +239,8 @@ function onePass(
     if (operand?.kind === 'register') value = state.register(registerPart(operand.register)?.index ?? -1);
     else if (operand?.kind === 'memory') {
       const address = addressOf(context, state, operand);
-      if (address.kind === 'indexed') value = { kind: 'table-word', table: wordSize === 4 ? address.array >>> 0 : address.array, size: wordSize };
+      if (address.kind === 'indexed')
+        value = { kind: 'table-word', table: wordSize === 4 ? address.array >>> 0 : address.array, size: wordSize };
     }
     if (value.kind === 'constant' && map.instructionAt(value.value) !== undefined) {
       transferTo(instruction.at, value.value, 'jump', state, undefined);
@@ -290,8 +267,8 @@ function onePass(
     if (instruction.flow === 'interrupt-return') {
       const pushed = wordSize === 8 ? slotAtSp(state, 3) : pointer(sp.base, sp.offset + 3 * wordSize);
       if (pushed.kind !== 'pointer') return false;
-      setStackPointer(context, state, pushed);
-    } else setStackPointer(context, state, pointer(sp.base, sp.offset + (instruction.mnemonic === 'retf' ? 2 : 1) * wordSize));
+      setStackPointer(state, pushed);
+    } else setStackPointer(state, pointer(sp.base, sp.offset + (instruction.mnemonic === 'retf' ? 2 : 1) * wordSize));
     transferTo(instruction.at, target.value, 'jump', state, undefined);
     return true;
   }
@@ -316,7 +293,7 @@ function onePass(
     if (one === undefined || two === undefined || one.size !== wordSize || two.size !== wordSize) return;
     if (one.index !== SP && two.index !== SP) return;
     const other = state.register(one.index === SP ? two.index : one.index);
-    if (other.kind === 'pointer') setStackPointer(context, state, other);
+    if (other.kind === 'pointer') setStackPointer(state, other);
   }
 
   function isPaddingAt(address: number, end: number): boolean {

@@ -21,10 +21,25 @@ export interface FunctionAnalysis extends Flow {
   stateBefore(address: number): { readonly state: MachineState; readonly weak: boolean } | undefined;
 }
 
+/** A state that may hold at an address, and the function whose entry it counts from. */
+export interface StateAt {
+  readonly analysis: FunctionAnalysis;
+  readonly state: MachineState;
+  readonly weak: boolean;
+}
+
 export interface StackDepths {
   readonly map: CodeMap;
   analyze(fn: CodeFunction): FunctionAnalysis;
+  /**
+   * Every state that may hold before the instruction at this address; several where assembly stubs of different depth share code.
+   * A label that other code runs into with something pushed begins no function: then the states are those of that code.
+   */
+  statesAt(address: number): readonly StateAt[];
 }
+
+/** Labels asked on either side of one, for code that runs into it. */
+const ISLAND = 64;
 
 /** Rounds in which further calls may turn out not to return. */
 const ROUNDS = 12;
@@ -55,6 +70,37 @@ function createStackDepths(map: CodeMap): StackDepths {
     inProgress.delete(fn.entry);
     analyses.set(fn.entry, analysis);
     return analysis;
+  }
+
+  function stateIn(fn: CodeFunction, address: number): StateAt[] {
+    const analysis = analyze(fn);
+    const found = analysis.stateBefore(address);
+    return found === undefined ? [] : [{ analysis, ...found }];
+  }
+
+  /** Neighbouring labels: assembly that jumps and falls into each other's middle. */
+  function island(fn: CodeFunction): readonly CodeFunction[] {
+    const all = map.functions();
+    const index = all.findIndex((one) => one.entry === fn.entry);
+    const found: CodeFunction[] = [];
+    for (const step of [-1, 1]) {
+      for (let at = index + step, count = 0; count < ISLAND; at += step, count++) {
+        const one = all[at];
+        if (one === undefined || one.compiled) break;
+        found.push(one);
+      }
+    }
+    return found;
+  }
+
+  function statesAt(address: number): readonly StateAt[] {
+    const fn = map.functionAt(address);
+    if (fn === undefined) return [];
+    const owners = map.ownersOfCold(address);
+    const own = (owners.length > 0 ? owners : [fn]).flatMap((one) => stateIn(one, address));
+    if (fn.compiled) return own;
+    const others = island(fn).flatMap((one) => stateIn(one, address));
+    return others.length > 0 ? others : own;
   }
 
   function neverReturns(target: number, depth: number): boolean {
@@ -88,7 +134,11 @@ function createStackDepths(map: CodeMap): StackDepths {
   }
 
   /** i386 callees that return a struct pop its address: of an indirect call only the self-check can tell. Fewest first. */
-  function popsThatCure(fn: CodeFunction, deadCalls: ReadonlySet<number>, flow: Flow): { readonly pops: readonly number[]; readonly flow: Flow } | undefined {
+  function popsThatCure(
+    fn: CodeFunction,
+    deadCalls: ReadonlySet<number>,
+    flow: Flow,
+  ): { readonly pops: readonly number[]; readonly flow: Flow } | undefined {
     const calls = flow.indirectCalls;
     let trials = 0;
     for (let count = 1; count <= calls.length; count++) {
@@ -101,7 +151,7 @@ function createStackDepths(map: CodeMap): StackDepths {
     return undefined;
   }
 
-  return { map, analyze };
+  return { map, analyze, statesAt };
 }
 
 function hasWrongDepth(flow: Flow): boolean {

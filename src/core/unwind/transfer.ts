@@ -6,19 +6,7 @@
  */
 import type { Instruction, Operand } from '../platform.js';
 import { type RegisterSet, registerPart } from './registers.js';
-import {
-  type Base,
-  cfaBase,
-  constant,
-  FP,
-  type MachineState,
-  pointer,
-  returnAddress,
-  SP,
-  slotKey,
-  unknown,
-  type Value,
-} from './values.js';
+import { type Base, cfaBase, constant, FP, type MachineState, pointer, returnAddress, SP, slotKey, unknown, type Value } from './values.js';
 
 /** What lasts over one function. */
 export interface TransferContext {
@@ -149,7 +137,7 @@ function store(context: TransferContext, state: MachineState, operand: Memory, v
   storeAt(context, state, address.base, address.offset, operand.size === 0 ? context.set.wordSize : operand.size, value);
 }
 
-export function setStackPointer(context: TransferContext, state: MachineState, value: Value): void {
+export function setStackPointer(state: MachineState, value: Value): void {
   const before = state.sp;
   state.registers[SP] = value;
   if (value.kind !== 'pointer') return;
@@ -178,7 +166,7 @@ export function pop(context: TransferContext, state: MachineState, size: number)
   const { sp } = state;
   if (sp.kind !== 'pointer') return unknown;
   const value = size === context.set.wordSize ? (state.slots.get(slotKey(sp.base, sp.offset)) ?? unknown) : unknown;
-  setStackPointer(context, state, pointer(sp.base, sp.offset + size));
+  setStackPointer(state, pointer(sp.base, sp.offset + size));
   return value;
 }
 
@@ -224,7 +212,7 @@ function setRegister(context: TransferContext, state: MachineState, operand: Ope
   const part = registerPart(operand.register);
   if (part === undefined) return;
   if (part.index === SP) {
-    if (part.size === context.set.wordSize && value.kind === 'pointer') setStackPointer(context, state, value);
+    if (part.size === context.set.wordSize && value.kind === 'pointer') setStackPointer(state, value);
     else rebase(context, state, at, 'loaded');
     return;
   }
@@ -324,7 +312,8 @@ export function apply(context: TransferContext, state: MachineState, instruction
       {
         const value = operandValue(context, state, second);
         setRegister(context, state, first, value, at);
-        if (isRegister(first, FP) && isRegister(second, SP) && value.kind === 'pointer') context.frames.add(slotKey(value.base, value.offset));
+        if (isRegister(first, FP) && isRegister(second, SP) && value.kind === 'pointer')
+          context.frames.add(slotKey(value.base, value.offset));
       }
       return;
     case 'lea':
@@ -367,7 +356,7 @@ export function apply(context: TransferContext, state: MachineState, instruction
       break;
     case 'leave': {
       const frame = state.register(FP);
-      if (frame.kind === 'pointer') setStackPointer(context, state, frame);
+      if (frame.kind === 'pointer') setStackPointer(state, frame);
       else rebase(context, state, at, 'loaded');
       state.registers[FP] = pop(context, state, wordSize);
       return;
@@ -417,7 +406,8 @@ export function apply(context: TransferContext, state: MachineState, instruction
       break;
   }
   for (const operand of operands) {
-    if (operand.kind === 'memory' && (operand.access === 'write' || operand.access === 'read-write')) store(context, state, operand, unknown);
+    if (operand.kind === 'memory' && (operand.access === 'write' || operand.access === 'read-write'))
+      store(context, state, operand, unknown);
   }
   forgetWrites(context, state, instruction);
 }

@@ -1,0 +1,94 @@
+/**
+ * Where the chain goes on after it broke: a word further up from which everything fits, down to a known bottom.
+ *
+ * In: the place above which to look. Out: the call site found and how much stands behind it. Refuses to guess: a single word that looks
+ * right proves nothing, for stale frames were real calls once; the whole chain behind it must pass.
+ */
+import { runtimeAddress } from '../addresses.js';
+import type { AddressSpace, InnerEntries, ReturnSite } from './address-space.js';
+import type { Reach } from './call-sites.js';
+import { type Standing, stepOutward } from './outward.js';
+import { SP } from './values.js';
+
+/** Words looked at; a frame larger than this holds an array that ran over anyway. */
+const WORDS = 8192;
+/** Frames followed for one candidate. */
+const CHAIN = 256;
+/** Frames that must pass where the dump ends before a bottom is seen. */
+const ENOUGH = 3;
+
+export interface Recovered {
+  readonly next: Standing;
+  readonly from: ReturnSite;
+  /** How the call reaches the frame inside, where it does: then no frame is missing between. */
+  readonly reach?: Reach;
+}
+
+const toBigInt = BigInt;
+
+function* candidates(space: AddressSpace, above: bigint): Generator<{ readonly slot: bigint; readonly from: ReturnSite }> {
+  const { range } = space.stack;
+  if (range === undefined) return;
+  const word = toBigInt(space.set.wordSize);
+  let slot = above < range.start ? range.start : above;
+  for (let count = 0; count < WORDS && slot < range.end; count++, slot += word) {
+    const value = space.stack.wordAt(slot);
+    const from = value === undefined ? undefined : space.returnSiteAt(value);
+    if (from !== undefined) yield { slot, from };
+  }
+}
+
+function standingAt(space: AddressSpace, slot: bigint): Standing {
+  const value = space.stack.wordAt(slot) ?? 0n; // candidates are words of the dump
+  return {
+    address: { kind: 'return-address', at: runtimeAddress(value) },
+    registers: new Map([[SP, slot + toBigInt(space.set.wordSize)]]),
+    trust: 'scan',
+    slot: runtimeAddress(slot),
+  };
+}
+
+/** Whether every frame from here on passes, down to a bottom or to the end of a dump after enough of them. */
+function holds(space: AddressSpace, start: Standing): boolean {
+  let standing = start;
+  for (let passed = 0; passed < CHAIN; passed++) {
+    const outcome = stepOutward(space, standing);
+    switch (outcome.kind) {
+      case 'bottom':
+      case 'vm-exit':
+        return true;
+      case 'hardware':
+        standing = { address: { kind: 'instruction-pointer', at: outcome.frame.pc }, registers: outcome.frame.registers, trust: 'context' };
+        break;
+      case 'caller':
+        standing = outcome.next;
+        break;
+      case 'lost':
+        return outcome.notInDump !== undefined && passed >= ENOUGH;
+      default:
+        return outcome satisfies never;
+    }
+  }
+  return false;
+}
+
+/** The lowest word at or above `above` that is a call site with a whole chain behind it. */
+export function searchChain(space: AddressSpace, above: bigint, inner: InnerEntries): Recovered | undefined {
+  for (const { slot, from } of candidates(space, above)) {
+    const next = standingAt(space, slot);
+    if (!holds(space, next)) continue;
+    const reach = inner === undefined ? undefined : space.reaches(from, inner);
+    return { next, from, ...(reach === undefined || reach.how === 'indirect' ? {} : { reach }) };
+  }
+  return undefined;
+}
+
+/** The lowest word whose CALL reaches the inner function directly or by tail jumps: calls through pointers would lead anywhere. */
+export function scanForCaller(space: AddressSpace, above: bigint, inner: InnerEntries): Recovered | undefined {
+  if (inner === undefined) return undefined;
+  for (const { slot, from } of candidates(space, above)) {
+    const reach = space.reaches(from, inner);
+    if (reach !== undefined && reach.how !== 'indirect') return { next: standingAt(space, slot), from, reach };
+  }
+  return undefined;
+}
