@@ -109,10 +109,11 @@ export function dumpScan(): DumpScan {
     let { found } = rest;
     let tailFrom = rest.from;
     let owner: OpenDump | undefined;
+    let unread = false;
     for (let tag = nextTag(text, rest.from); tag !== undefined; ) {
       const read = recordAt(text, tag.end);
       if (read === undefined) {
-        if (found === 0) noteUnread(text, tag, line);
+        if (found === 0 && !unread) unread = noteUnread(text, tag, line);
         tag = nextTag(text, tag.at + 1);
         continue;
       }
@@ -150,7 +151,7 @@ export function dumpScan(): DumpScan {
       crowdedLine ??= line;
     }
     if (found === 0) found = takeUntagged(text, line, boot);
-    if (found === 0) takeForeign(text, line);
+    if (found === 0 && !unread) takeForeign(text, line);
     return found > 0;
   }
 
@@ -212,14 +213,15 @@ export function dumpScan(): DumpScan {
   }
 
   /** A tag of a CPU that is dumping, at the line's start, with words behind it that no record has. */
-  function noteUnread(text: string, tag: CpuTag, line: LineNumber): void {
+  function noteUnread(text: string, tag: CpuTag, line: LineNumber): boolean {
     const dump = open.get(tag.cpu);
-    if (dump === undefined || dump.ended || tag.at > longestPrefix || /[\w)]$/.test(text.slice(0, tag.at))) return;
+    if (dump === undefined || dump.ended || tag.at > longestPrefix || /[\w)]$/.test(text.slice(0, tag.at))) return false;
     addNote(dump, {
       kind: 'torn-line',
       line,
       detail: say`The line has the tag of CPU ${tag.cpu}, but what follows is no record of a dump that can be read.`,
     });
+    return true;
   }
 
   function takeForeign(text: string, line: LineNumber): void {

@@ -140,13 +140,14 @@ function readHeader(text: string, at: number): RecordRead | undefined {
   headerTail.lastIndex = at;
   const match = headerTail.exec(text);
   if (match === null) {
-    const cut = /^[ 0-9a-zA-Z(),]{0,24}!?$/.test(text.slice(at, at + 26));
-    const loose = /^ ([0-9]{1,3}) \(0x([0-9a-fA-F]{1,2})\)/.exec(text.slice(at, at + 20));
-    const vector = loose === null ? undefined : agreed(loose[1], loose[2]);
-    if (loose === null && !cut) {
-      if (!/^ \S{1,12}(?: \S{1,12})?, ?halting/.test(text.slice(at, at + 40))) return undefined;
+    const rest = text.slice(at, at + 40);
+    if (/^ \S{1,12}(?: \S{1,12})?, ?halting/.test(rest)) {
       return { record: { kind: 'header', style: 'none' }, end: endOfHeader(text, at), faults: [{ kind: 'bad-digit', what: 'vector' }] };
     }
+    const loose = /^ ([0-9]{1,3}) \(0x([0-9a-fA-F]{1,2})\)/.exec(rest);
+    const cut = /^[ 0-9a-zA-Z(),]{0,24}!?$/.test(rest);
+    if (loose === null && !cut) return undefined;
+    const vector = loose === null ? undefined : agreed(loose[1], loose[2]);
     const record: DumpRecord = vector === undefined ? { kind: 'header', style: 'none' } : { kind: 'header', vector, style: 'decimal' };
     return { record, end: loose === null ? text.length : at + loose[0].length, faults: [{ kind: cut ? 'cut' : 'torn', what: 'vector' }] };
   }
