@@ -33,9 +33,10 @@ interface Stretch {
   readonly header: SectionHeader;
 }
 
+/** Gaps beyond this are not kept: one damaged section can give one for each unit. */
 const MOST_GAPS = 50;
 
-class OpenedImage implements Image {
+export class OpenedImage implements Image {
   readonly arch;
   readonly type;
   readonly entry: LinkAddress;
@@ -76,10 +77,18 @@ class OpenedImage implements Image {
       .sort((one, other) => one.start - other.start || one.index - other.index);
     const buildId = this.attempt('build id', () => this.findBuildId());
     if (buildId !== undefined) this.buildId = buildId;
+    if (elf.type === 'relocatable') {
+      this.gaps.push({
+        kind: 'unsupported',
+        where: path,
+        problem: say`The file is an object file that was not linked: its code has no addresses yet.`,
+        remedy: say`Give the linked image.`,
+      });
+    }
   }
 
   /** The one place where a reader's error becomes a gap. */
-  private attempt<T>(what: string, read: () => T): T | undefined {
+  attempt<T>(what: string, read: () => T): T | undefined {
     try {
       return read();
     } catch (error) {
@@ -90,7 +99,7 @@ class OpenedImage implements Image {
   }
 
   /** Equal errors are told once, and no more than a reader could want. */
-  private readonly note = (error: FormatError, what = 'debug information'): void => {
+  readonly note = (error: FormatError, what = 'debug information'): void => {
     const key = `${error.kind} ${error.where} ${error.kind === 'unsupported' ? error.problem : error.offset}`;
     if (this.noted.has(key) || this.noted.size >= MOST_GAPS) return;
     this.noted.add(key);
@@ -147,6 +156,7 @@ class OpenedImage implements Image {
   }
 
   private symbolIndex(): SymbolIndex | null {
+    if (this.elf.type === 'relocatable') return null;
     if (this.index === undefined) {
       const table = this.attempt('symbol table', () => readSymbolTable(this.elf, this.platform));
       this.index = table === undefined ? null : new SymbolIndex(this.elf, table);
@@ -180,6 +190,7 @@ class OpenedImage implements Image {
 
   /** `undefined` where the file has none, or none that can be read. */
   get debugInfo(): DebugInfo | undefined {
+    if (this.elf.type === 'relocatable') return undefined;
     if (this.debug === undefined) {
       this.debug = this.attempt('debug information', () => openDebugInfo(debugSections(this.elf, this.platform), this.note)) ?? null;
     }

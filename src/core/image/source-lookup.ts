@@ -45,11 +45,11 @@ export class SourceFinder {
       return { functions: withSymbol(fromDwarf.functions, named), from: 'dwarf', ...symbol, ...rangeOf(fromDwarf.range, named) };
     }
     const place = fromDwarf?.place ?? {};
-    if (named === undefined && place.line === undefined) return { functions: [], from: 'none' };
+    if (named === undefined && place.file === undefined) return { functions: [], from: 'none' };
     const file = place.file ?? named?.file;
     return {
       functions: [{ name: named?.name ?? UNKNOWN_NAME, inlined: false, ...place, ...(file === undefined ? {} : { file }) }],
-      from: place.line === undefined ? 'symbol-table' : 'dwarf',
+      from: place.file === undefined ? 'symbol-table' : 'dwarf',
       ...symbol,
       ...rangeOf(undefined, named),
     };
