@@ -15,6 +15,7 @@ import type { DebugSections } from './sections.js';
 import { type AttributeBudget, readSubroutines, type Subroutines } from './subroutines.js';
 import { listUnits, type Unit, type UnitHeader } from './unit.js';
 import { addRange, indexUnits, readAranges, type UnitIndex, type UnitRanges, unitAt } from './unit-index.js';
+import { readChildren, walkEntries } from './walk-entries.js';
 
 /** Bytes of units kept for reading entries; the tables made from them stay. */
 const KEPT_UNIT_BYTES = 24 * 1024 * 1024;
@@ -39,6 +40,10 @@ export interface DebugInfo {
   subroutines(open: OpenUnit): Subroutines | undefined;
   lines(open: OpenUnit): LineTable | undefined;
   entry(die: number): Entry | undefined;
+  /** Direct children, in order. */
+  children(die: number): Entry[];
+  /** Entries of the wanted tags, in order, at any depth. */
+  walk(open: OpenUnit, wanted: ReadonlySet<number>, visit: (entry: Entry, depth: number) => void): void;
   /** The first entry with one of the attributes, along DW_AT_abstract_origin and DW_AT_specification (DWARF 5 §2.13, §3.3.8.2). */
   find(die: number, attributes: readonly number[]): Entry | undefined;
 }
@@ -233,6 +238,18 @@ class LazyDebugInfo implements DebugInfo {
     const opened = this.unitOf(die);
     if (opened === undefined) return undefined;
     return this.attempt(() => Entry.read(opened.unit, this.unitBytes(opened.unit), die, this.sections));
+  }
+
+  walk(open: OpenUnit, wanted: ReadonlySet<number>, visit: (entry: Entry, depth: number) => void): void {
+    this.attempt(() => walkEntries(open.unit, this.unitBytes(open.unit), this.sections, this.budget, wanted, visit));
+  }
+
+  children(die: number): Entry[] {
+    const found: Entry[] = [];
+    const opened = this.unitOf(die);
+    if (opened === undefined) return found;
+    this.attempt(() => readChildren(opened.unit, this.unitBytes(opened.unit), die, this.sections, this.budget, found));
+    return found;
   }
 
   find(die: number, attributes: readonly number[]): Entry | undefined {

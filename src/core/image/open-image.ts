@@ -17,7 +17,7 @@ import type { Gap } from '../gap.js';
 import type { Platform } from '../platform.js';
 import { say } from '../sentence.js';
 import type { ElfSymbol, Image, Section } from './image.js';
-import { SourceFinder } from './source-lookup.js';
+import { SourceFinder, UNKNOWN_NAME } from './source-lookup.js';
 import { SymbolIndex } from './symbol-index.js';
 import type { SourceLookup } from './symbolize.js';
 
@@ -197,9 +197,19 @@ export class OpenedImage implements Image {
     return this.debug ?? undefined;
   }
 
-  lookup(address: LinkAddress): SourceLookup {
+  private sourceFinder(): SourceFinder {
     this.finder ??= new SourceFinder(this.debugInfo, this.symbolIndex() ?? undefined);
-    const { finder } = this;
-    return this.attempt('source line', () => finder.lookup(address)) ?? { functions: [], from: 'none' };
+    return this.finder;
+  }
+
+  lookup(address: LinkAddress): SourceLookup {
+    return this.attempt('source line', () => this.sourceFinder().lookup(address)) ?? { functions: [], from: 'none' };
+  }
+
+  /** Linkage name of the subprogram at `die`, an offset in `.debug_info`. */
+  functionName(die: number): string | undefined {
+    const { debugInfo } = this;
+    const name = debugInfo === undefined ? UNKNOWN_NAME : this.sourceFinder().nameOf(debugInfo, die);
+    return name === UNKNOWN_NAME ? undefined : name;
   }
 }

@@ -1,0 +1,91 @@
+/**
+ * All entries of one unit, in order, without recursion.
+ *
+ * In: a unit and its bytes. Out: calls of `visit` for the entries of wanted tags, with their depth (1 below the root). Refuses what
+ * `subroutines.ts` refuses: deep trees, codes without a declaration, more attributes than the budget allows.
+ */
+import { Cursor } from '../bytes/cursor.js';
+import { limits } from '../limits.js';
+import { abbrevOf, skipAttributes } from './abbrev.js';
+import { Entry } from './entry.js';
+import type { DebugSections } from './sections.js';
+import type { AttributeBudget } from './subroutines.js';
+import type { Unit } from './unit.js';
+
+export function walkEntries(
+  unit: Unit,
+  bytes: Uint8Array,
+  sections: DebugSections,
+  budget: AttributeBudget,
+  wanted: ReadonlySet<number>,
+  visit: (entry: Entry, depth: number) => void,
+): void {
+  const cursor = new Cursor(bytes, unit.info.where, unit.offset, unit.firstDie - unit.offset);
+  let depth = 0;
+  while (cursor.at < cursor.end) {
+    const at = cursor.at;
+    const code = cursor.uleb();
+    if (code === 0) {
+      depth--;
+      if (depth <= 0) return;
+      continue;
+    }
+    const abbrev = abbrevOf(unit.abbrevs, code);
+    if (abbrev === undefined) throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
+    budget.left -= abbrev.attributes.length + 1;
+    if (budget.left < 0) throw cursor.fail('limit', `more than ${limits.attributes} attributes in the file`);
+    if (wanted.has(abbrev.tag)) {
+      const entry = Entry.read(unit, bytes, unit.offset + at, sections);
+      if (entry !== undefined) visit(entry, depth);
+    }
+    skipAttributes(cursor, abbrev, unit);
+    if (abbrev.hasChildren) depth++;
+    else if (depth === 0) return;
+    if (depth > limits.dieDepth) throw cursor.fail('limit', `entries nested ${depth} deep`);
+  }
+}
+
+/** Adds the direct children of the entry at `die` to `found`; what was read before an error stays there. */
+export function readChildren(
+  unit: Unit,
+  bytes: Uint8Array,
+  die: number,
+  sections: DebugSections,
+  budget: AttributeBudget,
+  found: Entry[],
+): void {
+  const parent = Entry.read(unit, bytes, die, sections);
+  if (parent === undefined || !parent.abbrev.hasChildren) return;
+  const cursor = new Cursor(bytes, unit.info.where, unit.offset, die - unit.offset);
+  cursor.uleb();
+  skipAttributes(cursor, parent.abbrev, unit);
+  let depth = 0;
+  for (;;) {
+    const at = cursor.at;
+    const code = cursor.uleb();
+    if (code === 0) {
+      if (depth === 0) return;
+      depth--;
+      continue;
+    }
+    const abbrev = abbrevOf(unit.abbrevs, code);
+    if (abbrev === undefined) throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
+    budget.left -= abbrev.attributes.length + 1;
+    if (budget.left < 0) throw cursor.fail('limit', `more than ${limits.attributes} attributes in the file`);
+    if (depth === 0) {
+      const entry = Entry.read(unit, bytes, unit.offset + at, sections);
+      if (entry !== undefined) found.push(entry);
+    }
+    if (abbrev.hasChildren && abbrev.siblingAt >= 0) {
+      cursor.at += abbrev.siblingAt;
+      const sibling = cursor.u32();
+      if (sibling <= at || sibling > cursor.end)
+        throw cursor.fail('malformed', `sibling at 0x${sibling.toString(16)}, not behind its entry`);
+      cursor.at = sibling;
+      continue;
+    }
+    skipAttributes(cursor, abbrev, unit);
+    if (abbrev.hasChildren) depth++;
+    if (depth > limits.dieDepth) throw cursor.fail('limit', `entries nested ${depth} deep`);
+  }
+}
