@@ -6,7 +6,7 @@ import type { ReportFrame } from '../report/report.js';
 import { type Sentence, say } from '../sentence.js';
 import { type CpuFacts, cpuFacts } from './cpu-facts.js';
 import type { Evidence, Finding } from './diagnosis.js';
-import { bytesText, type DiagnosedImage, type FaultInstruction, instructionAt } from './instruction.js';
+import { bytesText, codeAt, type DiagnosedImage, type FaultInstruction } from './instruction.js';
 
 export interface CrashContext {
   readonly log: CrashLog;
@@ -19,6 +19,8 @@ export interface CrashContext {
   readonly facts: CpuFacts;
   /** At the saved PC: for a trap the one after the instruction that trapped. Absent without an image that holds code there. */
   readonly instruction?: FaultInstruction;
+  /** The image's bytes at the PC where they decode to nothing. */
+  readonly undecodable?: Uint8Array;
   /** Registers at the fault: the stack pointer is the interrupted one. Empty where the handler looked in the wrong place. */
   readonly registers: Registers;
 }
@@ -32,7 +34,7 @@ export function crashContext(
   platform: Platform,
 ): CrashContext {
   const { pc } = crash.fault;
-  const instruction = pc === undefined ? undefined : instructionAt(pc, images, crash.arch, platform);
+  const code = pc === undefined ? undefined : codeAt(pc, images, crash.arch, platform);
   return {
     log,
     index,
@@ -41,7 +43,8 @@ export function crashContext(
     images,
     platform,
     facts: cpuFacts(log, { cpu: crash.cpu, boot: crash.boot, arch: crash.arch }),
-    ...(instruction && { instruction }),
+    ...(code?.kind === 'instruction' && { instruction: code }),
+    ...(code?.kind === 'no-instruction' && { undecodable: code.bytes }),
     registers: registersAtFault(crash),
   };
 }
@@ -87,6 +90,11 @@ export function instructionEvidence(found: FaultInstruction): Evidence {
   return {
     text: say`bytes ${bytesText(found.bytes)} at ${hexPc(found.at)} in ${found.loaded.image.path} are ${found.instruction.text()}`,
   };
+}
+
+/** What would show the instruction, for the questions that stay open. */
+export function wouldShowInstruction(context: CrashContext): Sentence {
+  return context.images.length === 0 ? say`the image of this build would show it` : say`none of the images holds code at the PC`;
 }
 
 export function hexPc(pc: RuntimeAddress): string {

@@ -70,8 +70,8 @@ function crashVerdicts(context: CrashContext): readonly Verdict[] {
   if (entry !== undefined) return [entry];
   const msr = msrSuspect(context);
   const beside = [stackOverflow(context), wildJump(context)].filter((verdict) => verdict !== undefined);
-  const fault =
-    msr !== undefined && msr.finding.grade !== 'possible' && context.crash.fault.vector === 13 ? undefined : faultVerdict(context);
+  // The MSR is the story of its own #GP; of a page fault it is one half.
+  const fault = msr !== undefined && context.crash.fault.vector === generalProtection ? undefined : faultVerdict(context);
   return [
     ...(msr === undefined ? [] : [{ findings: [msr.finding], unknown: msr.unknown }]),
     ...beside,
@@ -86,6 +86,7 @@ function faultVerdict(context: CrashContext): Verdict | undefined {
   return pageFault(context) ?? protectionFault(context) ?? invalidOpcode(context) ?? machineCheck(context) ?? otherFault(context);
 }
 
+const generalProtection = 13;
 const strength: Readonly<Record<Grade, number>> = { confirmed: 0, likely: 1, possible: 2 };
 
 /** Stable: among equals the order of the rules stays, the MSR first. */

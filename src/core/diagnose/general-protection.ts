@@ -6,7 +6,7 @@
  */
 import { hex } from '../addresses.js';
 import { type Sentence, say } from '../sentence.js';
-import { type CrashContext, instructionEvidence, recordLine, type Verdict, verdict } from './crash-context.js';
+import { type CrashContext, instructionEvidence, recordLine, type Verdict, verdict, wouldShowInstruction } from './crash-context.js';
 import type { Evidence, Finding, FindingKind } from './diagnosis.js';
 import { isCanonical, selectorError, selectorSentence, vectorName, vectors } from './fault.js';
 import { accessText, memoryAccesses } from './memory-access.js';
@@ -53,7 +53,7 @@ export function protectionFault(context: CrashContext): Verdict | undefined {
         ? [say`That leaves a privileged instruction, a bad register value, an MSR, or an address that is not canonical.`]
         : [];
     return verdict(make(claim, explanation), [
-      say`Which instruction raised ${name} at ${pcText(context)}: the image of this build would show it.`,
+      say`Which instruction raised ${name} at ${pcText(context)}: ${wouldShowInstruction(context)}.`,
     ]);
   }
 

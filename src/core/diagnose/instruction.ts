@@ -25,6 +25,8 @@ export interface FaultInstruction {
 
 /** Longest x86 instruction. */
 const longest = 15;
+/** Of bytes that decode to nothing. */
+const shownBytes = 8;
 
 export function imageOfCode(
   pc: RuntimeAddress,
@@ -38,18 +40,26 @@ export function imageOfCode(
   return undefined;
 }
 
-export function instructionAt(
+/** What an image holds at the PC: an instruction, or bytes that are none. */
+export type CodeAtPc =
+  | ({ readonly kind: 'instruction' } & FaultInstruction)
+  | { readonly kind: 'no-instruction'; readonly bytes: Uint8Array; readonly loaded: DiagnosedImage };
+
+/** `undefined` where no image holds code at the PC. */
+export function codeAt(
   pc: RuntimeAddress,
   images: readonly DiagnosedImage[],
   arch: Arch,
-  platform: Platform,
-): FaultInstruction | undefined {
+  platform: Pick<Platform, 'decode'>,
+): CodeAtPc | undefined {
   const found = imageOfCode(pc, images, arch);
   if (found === undefined) return undefined;
   const code = bytesUpTo(found.loaded.image, found.link, longest);
   const [instruction] = platform.decode(code, found.link, arch, 1);
-  if (instruction === undefined || instruction.mnemonic === '(bad)') return undefined;
-  return { instruction, bytes: code.slice(0, instruction.length), at: pc, loaded: found.loaded };
+  if (instruction === undefined || instruction.mnemonic === '(bad)') {
+    return { kind: 'no-instruction', bytes: code.slice(0, shownBytes), loaded: found.loaded };
+  }
+  return { kind: 'instruction', instruction, bytes: code.slice(0, instruction.length), at: pc, loaded: found.loaded };
 }
 
 /** As many of the bytes as the file holds. */

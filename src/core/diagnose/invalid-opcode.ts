@@ -7,8 +7,16 @@
 import { hex } from '../addresses.js';
 import type { LogEvent } from '../log/crash-log.js';
 import { type Sentence, say } from '../sentence.js';
-import { type CrashContext, innermostFunctions, instructionEvidence, type Verdict, verdict } from './crash-context.js';
+import {
+  type CrashContext,
+  innermostFunctions,
+  instructionEvidence,
+  type Verdict,
+  verdict,
+  wouldShowInstruction,
+} from './crash-context.js';
 import type { Evidence } from './diagnosis.js';
+import { bytesText } from './instruction.js';
 import { privilegedCauses } from './privileged.js';
 
 const invalidOpcodeVector = 6;
@@ -23,6 +31,11 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
   const assertionEvidence: readonly Evidence[] =
     assertion === undefined ? [] : [{ text: say`${assertion.event.text.trim().slice(0, 200)}`, line: assertion.event.line }];
 
+  if (context.undecodable !== undefined) {
+    const claim = say`${'#UD'}: the bytes ${bytesText(context.undecodable)} at the PC are no instruction`;
+    const explanation = [say`The program went where it was never meant to, or its code was overwritten.`];
+    return verdict({ ...base, grade: 'confirmed', claim, explanation, evidence: assertionEvidence });
+  }
   if (instruction === undefined) {
     if (assertion !== undefined) {
       const claim = say`${'#UD'} right after an assertion: most likely the trap that the assertion executes`;
@@ -31,7 +44,7 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
     const at = crash.fault.pc === undefined ? say`` : say` at ${hex(crash.fault.pc)}`;
     return verdict(
       { ...base, grade: 'confirmed', claim: say`${'#UD'}: the CPU refused the instruction${at}`, explanation: [], evidence: [] },
-      [say`Which instruction raised ${'#UD'}: the image of this build would show it.`],
+      [say`Which instruction raised ${'#UD'}: ${wouldShowInstruction(context)}.`],
     );
   }
 
@@ -47,10 +60,6 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
     return verdict({ ...base, grade: 'confirmed', claim: say`${text} was executed${where}: the code gave up`, explanation, evidence });
   }
   const claim = say`${text} raised ${'#UD'}`;
-  if (instruction.instruction.hasLock) {
-    const explanation = [say`It bears a LOCK prefix: LOCK is allowed only on a few instructions with a memory destination.`];
-    return verdict({ ...base, grade: 'confirmed', claim, explanation, evidence });
-  }
   const causes = privilegedCauses(instruction.instruction, invalidOpcodeVector);
   if (causes.length > 0) {
     const explanation = causes.map((cause, index): Sentence => [`${index === 0 ? 'Likeliest cause' : 'Or'}: ${cause}.`]);
@@ -61,7 +70,7 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
     return verdict({ ...base, grade: 'likely', claim, explanation, evidence });
   }
   return verdict({ ...base, grade: 'confirmed', claim, explanation: [], evidence }, [
-    say`Why ${text} raised ${'#UD'}: the CPU may lack it, or the bytes in memory differ from the image's.`,
+    say`Why ${text} raised ${'#UD'}: the CPU may lack it, or the code in memory was overwritten.`,
   ]);
 }
 

@@ -10,8 +10,8 @@
  * - *possible*: `#GP(0)` and ECX names an MSR.
  */
 import { hex } from '../addresses.js';
-import { type Sentence, say } from '../sentence.js';
-import { type CrashContext, innermostFunctions, instructionEvidence, recordLine } from './crash-context.js';
+import { plain, type Sentence, say } from '../sentence.js';
+import { type CrashContext, innermostFunctions, instructionEvidence, recordLine, wouldShowInstruction } from './crash-context.js';
 import type { Evidence, Finding, Grade } from './diagnosis.js';
 import { inputName, type RowExistence, rowExistence, rowsOfVendor } from './existence.js';
 import { vectorName } from './fault.js';
@@ -62,7 +62,9 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
     ...recordLine(crash, crash.arch === 'i386' ? 'ecx' : 'rcx'),
   };
   const guard =
-    row === undefined || origin !== undefined || row.rule.worth === 'true' ? undefined : guardFor(row.row, address, found.access ?? 'read');
+    row === undefined || origin !== undefined || found.grade === 'possible' || row.rule.worth === 'true'
+      ? undefined
+      : guardFor(row.row, address, found.access ?? 'read');
   const alsoStated = row?.alsoStated;
   const exists = [
     ...(row === undefined ? [] : [row.rule, ...(alsoStated === undefined ? [] : [alsoStated])]),
@@ -75,7 +77,7 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
     crash: context.index,
     claim: claim(found.grade, suspect, raised),
     explanation: told.explanation,
-    evidence: [...found.evidence, ecxEvidence, ...told.evidence, ...(origin ?? [])],
+    evidence: eachOnce([...found.evidence, ecxEvidence, ...told.evidence, ...(origin ?? [])]),
     ...(guard !== undefined && { suggestion: { text: say`Ask first whether the CPU has it:`, code: guard } }),
     msr: {
       address,
@@ -87,7 +89,13 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
     ...(exists.length > 0 && { exists }),
     ...(row !== undefined && row.row.errata !== '' && { errata: row.row.errata }),
   };
-  return { finding, unknown: told.unknown };
+  const open = found.grade === 'possible' ? [say`Which instruction raised ${raised}: ${wouldShowInstruction(context)}.`] : [];
+  return { finding, unknown: [...told.unknown, ...open] };
+}
+
+/** What made the grade may be told again by the MSR's own story. */
+function eachOnce(evidence: readonly Evidence[]): readonly Evidence[] {
+  return evidence.filter((one, index) => evidence.findIndex((other) => plain(other.text) === plain(one.text)) === index);
 }
 
 function claim(grade: Grade, suspect: string, raised: string): Sentence {
@@ -97,7 +105,7 @@ function claim(grade: Grade, suspect: string, raised: string): Sentence {
     case 'likely':
       return say`${raised}, most likely at ${suspect}`;
     case 'possible':
-      return say`${raised}, and ECX fits ${suspect}: possible, but nothing shows that the instruction is one`;
+      return say`${raised}, and ECX holds the number of an MSR: it may be ${suspect}, but nothing shows the instruction`;
     default:
       return grade satisfies never;
   }
@@ -121,7 +129,7 @@ function accessAt(context: CrashContext, address: number, rows: readonly MsrRow[
     if (vector === pageFault && (access === 'read' || isFetch(errorCode))) return undefined;
     return { grade: 'confirmed', access, evidence: [instructionEvidence(instruction), ...errorEvidence] };
   }
-  if (vector !== generalProtection) return undefined;
+  if (vector !== generalProtection || context.undecodable !== undefined) return undefined;
 
   const helper = helperNamed(context);
   if (helper !== undefined) return { grade: 'likely', access: helper.access, evidence: [helper.evidence, ...errorEvidence] };

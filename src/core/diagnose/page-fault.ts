@@ -6,7 +6,7 @@
  */
 import { hex } from '../addresses.js';
 import { type Sentence, say } from '../sentence.js';
-import { type CrashContext, instructionEvidence, recordLine, type Verdict, verdict } from './crash-context.js';
+import { type CrashContext, instructionEvidence, recordLine, type Verdict, verdict, wouldShowInstruction } from './crash-context.js';
 import type { Evidence } from './diagnosis.js';
 import { type PageFaultError, pageFaultError, pageFaultSentence } from './fault.js';
 import { msrAccessOf } from './instruction.js';
@@ -49,7 +49,7 @@ export function pageFault(context: CrashContext): Verdict | undefined {
       ? []
       : instruction === undefined
         ? [
-            say`Which address was touched: the handler does not print CR2. The image of this build would show the instruction and its operand.`,
+            say`Which address was touched: the handler does not print CR2. The instruction and its operand would tell; ${wouldShowInstruction(context)}.`,
           ]
         : [say`Which address was touched: ${instruction.instruction.text()} and the printed registers do not tell it.`];
   return verdict({ ...base, claim, explanation }, unknown);

@@ -57,7 +57,7 @@ export function failedEntry(context: CrashContext): Verdict | undefined {
     grade: 'confirmed',
     crash: context.index,
     claim: [`VMLAUNCH or VMRESUME failed with VM-instruction error ${errorName(Number(error.value))}`],
-    explanation: [say`Builds of that time execute ${'int3'} when a VM entry fails: the breakpoint is not the fault.`, ...told],
+    explanation: [say`The hypervisor executes ${'int3'} when a VM entry fails: the breakpoint itself is not the fault.`, ...told],
     evidence,
   });
 }
@@ -146,8 +146,8 @@ export function vmxEvent(log: CrashLog, event: LogEvent, index: number): Verdict
       return verdict({
         ...base,
         finding: 'triple-fault',
-        claim: say`A triple fault`,
-        explanation: [say`A fault came while a double fault was being delivered: the CPU found no usable handler or stack.`],
+        claim: say`The log names a triple fault`,
+        explanation: [say`That is a fault while a double fault was being delivered: there was no usable handler or stack.`],
       });
     default:
       return undefined;
