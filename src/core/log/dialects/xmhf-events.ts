@@ -8,17 +8,27 @@ import { limits } from '../../limits.js';
 import type { LineNumber, LogEvent, LogEventKind } from '../crash-log.js';
 import type { Row, RowContext } from './row.js';
 
+interface Torn {
+  readonly text: string;
+  /** Without what was joined. */
+  readonly first: string;
+  readonly line: LineNumber;
+  readonly lines: number;
+}
+
 export interface EventState {
   readonly events: LogEvent[];
   left: number;
   boot: number | undefined;
   /** Text that starts a `Fatal:` line whose end may stand in the next line. */
-  torn?: { readonly text: string; readonly line: LineNumber; readonly lines: number };
+  torn?: Torn;
+  /** Lines of conditions of which the end is missing. */
+  readonly torns: LineNumber[];
   era: number;
 }
 
 export function eventState(): EventState {
-  return { events: [], left: 0, boot: undefined, era: 0 };
+  return { events: [], left: 0, boot: undefined, torns: [], era: 0 };
 }
 
 function add(state: EventState, event: Omit<LogEvent, 'boot'>): void {
@@ -72,23 +82,41 @@ function sourceFile(token: string): string {
   return /^.*?\.(?:cpp|cc|c|h|S|s)(?![a-z0-9_])/.exec(token)?.[0] ?? /^.*?\.[ch]/.exec(token)?.[0] ?? token;
 }
 
-const conditionOpeners = ["Fatal: Halting! Condition '", "TEST_ASSERT '"] as const;
+/** Of today, of LHV's tests, and of before 1f3177f06 (2013-04-15). */
+const conditionOpeners = ["Fatal: Halting! Condition '", "TEST_ASSERT '", "Assertion '"] as const;
 
 /** A `Fatal:` line, also one that a mail reader broke in up to three. Answers the evidence. */
-export function takeAssertion(state: EventState, given: string, line: LineNumber): number {
-  let text = given;
-  let from = line;
-  if (state.torn !== undefined) {
-    const { torn } = state;
+export function takeAssertion(state: EventState, text: string, line: LineNumber): number {
+  const { torn } = state;
+  if (torn === undefined) return takeCondition(state, text, line);
+  delete state.torn;
+  const joined = `${torn.text} ${text.replace(/^[>|\s]{0,16}/, '')}`;
+  const stops = text.includes("Condition '");
+  if (!stops) {
+    const before = state.events.length + state.left;
+    takeCondition(state, joined, torn.line);
+    if (state.events.length + state.left > before) return 0;
     delete state.torn;
-    const joined = `${torn.text} ${given.replace(/^[>|\s]{0,16}/, '')}`;
-    if (takeCondition(state, joined, torn.line) > 0) return 4;
-    if (torn.lines < 3 && joined.length < limits.stringBytes && !given.includes("Condition '"))
-      state.torn = { text: joined, line: torn.line, lines: torn.lines + 1 };
-    text = given;
-    from = line;
   }
-  return takeCondition(state, text, from);
+  if (!stops && torn.lines < mostPieces - 1 && joined.length < limits.stringBytes) {
+    state.torn = { ...torn, text: joined, lines: torn.lines + 1 };
+    return 0;
+  }
+  giveUp(state, torn);
+  return takeCondition(state, text, line);
+}
+
+const mostPieces = 3;
+
+/** The end of a log: what is torn stays torn. */
+export function finishEvents(state: EventState): void {
+  if (state.torn !== undefined) giveUp(state, state.torn);
+  delete state.torn;
+}
+
+function giveUp(state: EventState, torn: Torn): void {
+  add(state, { kind: 'assertion', line: torn.line, text: torn.first, fatal: true });
+  state.torns.push(torn.line);
 }
 
 function takeCondition(state: EventState, text: string, line: LineNumber): number {
@@ -98,7 +126,10 @@ function takeCondition(state: EventState, text: string, line: LineNumber): numbe
     while (at >= 0) {
       const found = readCondition(text, at + opener.length);
       if (found === undefined) {
-        state.torn = { text: text.slice(at, at + limits.stringBytes), line, lines: 1 };
+        if (opener !== conditionOpeners[0]) break;
+        const first = text.slice(at, at + limits.stringBytes);
+        state.torn = { text: first, first: first.trimEnd(), line, lines: 1 };
+        worth += 4;
         break;
       }
       delete state.torn;
@@ -111,7 +142,7 @@ function takeCondition(state: EventState, text: string, line: LineNumber): numbe
         sourceLine: found.sourceLine,
         fatal: true,
       });
-      worth += 4;
+      worth += opener === "Assertion '" ? 1 : 4;
       at = text.indexOf(opener, found.end);
     }
   }
@@ -261,8 +292,14 @@ export const eventRows: readonly Row<EventState>[] = [
     take: (state, match, { line, text, at }) => {
       // SHV: `Error: HALT_ON_ERRORCOND(EXPR) @ FILE:LINE failed`
       const start = at + match[0].length;
-      const stop = text.indexOf(') @ ', start);
-      const tail = stop < 0 ? null : /^([^\s]{1,1024}):(\d{1,9}) failed/.exec(text.slice(stop + 4, stop + 1100));
+      let stop = text.indexOf(') @ ', start);
+      let tail: RegExpExecArray | null = null;
+      // The condition may hold the same characters; more than a few times it does not.
+      for (let tries = 0; stop >= 0 && tries < 8; tries += 1) {
+        tail = /^([^\s]{1,1024}):(\d{1,9}) failed/.exec(text.slice(stop + 4, stop + 1100));
+        if (tail !== null) break;
+        stop = text.indexOf(') @ ', stop + 1);
+      }
       if (tail === null) return;
       const [whole, file = '', sourceLine = '0'] = tail;
       const condition = text.slice(start, stop).slice(0, limits.stringBytes);

@@ -22,12 +22,11 @@ export interface FactState {
   readonly milestones: LogFacts['milestones'][number][];
   /** `Reading MSR #0x0 0x00000480`: what the next `MSR value for #0x0` of that CPU belongs to. */
   readonly asked: Map<string, number>;
-  imageLength?: LogFacts['imageLength'];
-  runtimeBase?: LogFacts['runtimeBase'];
-  /** Runtime range of each boot, by index; -1 before any banner. */
-  readonly runtimes: Map<number, { readonly start: bigint; readonly end?: bigint }>;
-  computedSha1?: LogFacts['runtimeSha1'];
-  goldSha1?: LogFacts['runtimeSha1'];
+  /** By index of the boot; -1 before any banner. */
+  readonly imageLength: Map<number, NonNullable<LogFacts['imageLength']>>;
+  readonly runtimeBase: Map<number, NonNullable<LogFacts['runtimeBase']>>;
+  readonly computedSha1: Map<number, NonNullable<LogFacts['runtimeSha1']>>;
+  readonly goldSha1: Map<number, NonNullable<LogFacts['runtimeSha1']>>;
   /** First 16 bytes of a hash that goes on in the next line. */
   goldHead?: { readonly bytes: string; readonly line: LineNumber };
   vendor?: 'intel' | 'amd';
@@ -52,7 +51,10 @@ export function factState(): FactState {
     guestMsrAccesses: [],
     milestones: [],
     asked: new Map(),
-    runtimes: new Map(),
+    imageLength: new Map(),
+    runtimeBase: new Map(),
+    computedSha1: new Map(),
+    goldSha1: new Map(),
     left: 0,
     era: 0,
     amd64: 0,
@@ -157,8 +159,7 @@ export const factRows: readonly Row<FactState>[] = [
     take: (state, match, { line }) => {
       const value = number(match[1]);
       const size = match[2] === undefined ? undefined : number(match[2]);
-      state.runtimes.set(bootIndex(state) ?? -1, size === undefined ? { start: value } : { start: value, end: value + size });
-      state.runtimeBase = { value, ...(size === undefined ? {} : { size }), line, ...inBoot(state) };
+      state.runtimeBase.set(bootIndex(state) ?? -1, { value, ...(size === undefined ? {} : { size }), line, ...inBoot(state) });
     },
   },
   {
@@ -166,7 +167,7 @@ export const factRows: readonly Row<FactState>[] = [
     pattern: /INIT\(early\): un-aligned size = 0x([0-9a-f]{8,16})/y,
     worth: 2,
     take: (state, match, { line }) => {
-      state.imageLength = { value: small(match[1]), line, ...inBoot(state) };
+      state.imageLength.set(bootIndex(state) ?? -1, { value: small(match[1]), line, ...inBoot(state) });
     },
   },
   {
@@ -175,7 +176,7 @@ export const factRows: readonly Row<FactState>[] = [
     worth: 2,
     take: (state, match, { line }) => {
       const value = (match[1] ?? '').replace(/ /g, '');
-      if (value.length === 40) state.computedSha1 = { value, line, ...inBoot(state) };
+      if (value.length === 40) state.computedSha1.set(bootIndex(state) ?? -1, { value, line, ...inBoot(state) });
     },
   },
   {
@@ -188,7 +189,7 @@ export const factRows: readonly Row<FactState>[] = [
       if (bytes.length === 32) state.goldHead = { bytes, line };
       else if (bytes.length === 8 && state.goldHead !== undefined) {
         const value = state.goldHead.bytes + bytes;
-        if (!/^0+$/.test(value)) state.goldSha1 = { value, line: state.goldHead.line, ...inBoot(state) };
+        if (!/^0+$/.test(value)) state.goldSha1.set(bootIndex(state) ?? -1, { value, line: state.goldHead.line, ...inBoot(state) });
       }
     },
   },

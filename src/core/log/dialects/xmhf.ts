@@ -15,7 +15,7 @@ import { dumpWidth, type OpenDump } from '../open-dump.js';
 import type { DialectReader, DialectReading } from './dialect.js';
 import { runRows } from './row.js';
 import { dumpScan } from './xmhf-dumps.js';
-import { type EventState, eventRows, eventState, takeAssertion } from './xmhf-events.js';
+import { type EventState, eventRows, eventState, finishEvents, takeAssertion } from './xmhf-events.js';
 import { bootIndex, cpuFactRows, type FactState, factRows, factState } from './xmhf-facts.js';
 
 /** One dump header, one banner or one `Fatal:` line is enough; so are a few lines of boot text. */
@@ -57,6 +57,7 @@ export function xmhfReader(): DialectReader {
       }
     }
     if (text.length < shortest) {
+      if (events.torn !== undefined) takeAssertion(events, text, line);
       dumps.take(text, line, bootIndex(facts), controls);
       return;
     }
@@ -71,7 +72,9 @@ export function xmhfReader(): DialectReader {
 
   function finish(source: LogSource): DialectReading {
     const scan = dumps.finish();
+    finishEvents(events);
     damage.push(...scan.damage);
+    for (const line of events.torns) damage.push({ kind: 'torn-line', line, detail: say`The end of this condition is missing.` });
     if (oddLine !== undefined) {
       damage.push({
         kind: 'control-characters',
@@ -98,7 +101,7 @@ export function xmhfReader(): DialectReader {
         crashes,
         events: events.events,
         damage: capped(damage),
-        facts: factsOf(facts),
+        facts: factsOf(facts, crashes.at(-1)?.boot ?? events.events.findLast((event) => event.fatal)?.boot ?? bootIndex(facts) ?? -1),
       },
     };
   }
@@ -133,18 +136,22 @@ function bootOf(dump: OpenDump, facts: FactState): number | undefined {
   return boot;
 }
 
+function runtimeOf(facts: FactState, boot: number): { readonly start: bigint; readonly end: bigint } | undefined {
+  const base = facts.runtimeBase.get(boot);
+  return base?.size === undefined ? undefined : { start: base.value, end: base.value + base.size };
+}
+
 function holds(facts: FactState, boot: number, pc: bigint): boolean | undefined {
-  const range = facts.runtimes.get(boot);
-  if (range?.end === undefined) return undefined;
-  return pc >= range.start && pc < range.end;
+  const range = runtimeOf(facts, boot);
+  return range === undefined ? undefined : pc >= range.start && pc < range.end;
 }
 
 function contextOf(dump: OpenDump, facts: FactState, arch: Arch | undefined): LogContext {
-  const range = facts.runtimes.get(bootOf(dump, facts) ?? -1);
+  const runtime = runtimeOf(facts, bootOf(dump, facts) ?? -1);
   return {
     stackTops: facts.stackTops,
     ...(arch === undefined ? {} : { arch }),
-    ...(range?.end === undefined ? {} : { runtime: { start: range.start, end: range.end } }),
+    ...(runtime === undefined ? {} : { runtime }),
   };
 }
 
@@ -202,16 +209,19 @@ function capped(damage: readonly Damage[]): readonly Damage[] {
   ];
 }
 
-function factsOf(state: FactState): LogFacts {
-  const sha1 = state.computedSha1 ?? state.goldSha1;
+/** `lead` is the boot that the answer is about: that of the last crash. Another boot's image is another image. */
+function factsOf(state: FactState, lead: number): LogFacts {
+  const sha1 = state.computedSha1.get(lead) ?? state.goldSha1.get(lead);
+  const imageLength = state.imageLength.get(lead);
+  const runtimeBase = state.runtimeBase.get(lead);
   return {
     msrs: state.msrs,
     cpuid: state.cpuid,
     vmcs: state.vmcs,
     stackTops: state.stackTops,
-    ...(state.imageLength === undefined ? {} : { imageLength: state.imageLength }),
+    ...(imageLength === undefined ? {} : { imageLength }),
     ...(sha1 === undefined ? {} : { runtimeSha1: sha1 }),
-    ...(state.runtimeBase === undefined ? {} : { runtimeBase: state.runtimeBase }),
+    ...(runtimeBase === undefined ? {} : { runtimeBase }),
     apicIds: [...state.apicIds].sort(),
     ...(state.vendor === undefined ? {} : { vendor: state.vendor }),
     guestMsrAccesses: state.guestMsrAccesses,
