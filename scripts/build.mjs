@@ -28,7 +28,11 @@ function licenceText(folders) {
   for (const folder of [...folders].sort()) {
     const manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
     const file = readdirSync(join(root, folder)).find((name) => /^(licen[cs]e|copying)(\.|$)/i.test(name));
-    const text = file ? readFileSync(join(root, folder, file), 'utf8').replaceAll('\r\n', '\n').trim() : `(no licence file in the package; declared: ${manifest.license})`;
+    const text = file
+      ? readFileSync(join(root, folder, file), 'utf8')
+          .replaceAll('\r\n', '\n')
+          .trim()
+      : `(no licence file in the package; declared: ${manifest.license})`;
     sections.push(`${manifest.name} ${manifest.version} (${manifest.license})\n\n${text}\n`);
   }
   return `${sections.join(`\n${'-'.repeat(80)}\n\n`)}`;
@@ -36,6 +40,9 @@ function licenceText(folders) {
 
 async function buildInto(folder) {
   mkdirSync(folder, { recursive: true });
+  copyFileSync(join(root, 'node_modules/iced-x86/iced_x86_bg.wasm'), join(folder, 'iced_x86_bg.wasm'));
+  copyFileSync(join(root, 'src/core/diagnose/msr.csv'), join(folder, 'msr.csv'));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
   const folders = new Set();
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   for (const [name, entry] of Object.entries(entries)) {
@@ -64,9 +71,6 @@ async function buildInto(folder) {
     });
     for (const used of packagesOf(metafile)) folders.add(used);
   }
-  copyFileSync(join(root, 'node_modules/iced-x86/iced_x86_bg.wasm'), join(folder, 'iced_x86_bg.wasm'));
-  copyFileSync(join(root, 'src/core/diagnose/msr.csv'), join(folder, 'msr.csv'));
-  writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
   writeFileSync(join(folder, 'licenses.txt'), licenceText(folders));
 }
 

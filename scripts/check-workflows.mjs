@@ -13,9 +13,11 @@ for (const folder of folders) {
     lines.forEach((line, index) => {
       const used = /^\s*(?:-\s*)?uses:\s*(\S+)/.exec(line)?.[1];
       // our own pin in the example is filled in by the release
-      if (used && !used.startsWith('./') && !/@[0-9a-f]{40}$/.test(used) && !/@RELEASE_COMMIT$/.test(used)) problem(index, `${used} is not pinned by a commit of 40 hex digits`);
+      if (used && !used.startsWith('./') && !/@[0-9a-f]{40}$/.test(used) && !/@RELEASE_COMMIT$/.test(used))
+        problem(index, `${used} is not pinned by a commit of 40 hex digits`);
       if (/pull_request_target/.test(line)) problem(index, 'pull_request_target runs foreign code with our token');
-      if (/\$\{\{[^}]*github\.event\b/.test(line) && !/^\s*(?:if|group):/.test(line)) problem(index, 'text of the event outside if: and group:');
+      if (/\$\{\{[^}]*github\.event\b/.test(line) && !/^\s*(?:if|group):/.test(line))
+        problem(index, 'text of the event outside if: and group:');
       if (/persist-credentials: true/.test(line) && !path.endsWith('release.yml')) problem(index, 'checkout keeps the token');
     });
     const text = lines.join('\n');

@@ -9,13 +9,13 @@
 export type SentencePart = string | { readonly code: string };
 export type Sentence = readonly SentencePart[];
 
-/** Tagged template: the literal parts are our words, every interpolated value is code, nested sentences are spliced in. */
+/** Tagged template: the literal parts are our words, every interpolated value is code, nested sentences are spliced in, an empty string is nothing. */
 export function say(words: TemplateStringsArray, ...values: readonly (string | number | bigint | Sentence)[]): Sentence {
   const parts: SentencePart[] = [];
   words.forEach((word, index) => {
     if (word !== '') parts.push(word);
     const value = values[index];
-    if (value === undefined) return;
+    if (value === undefined || value === '') return;
     if (typeof value === 'object') parts.push(...value);
     else parts.push({ code: String(value) });
   });

@@ -4,6 +4,7 @@ import type { CpuCrash } from '../log/crash-log.js';
 import type { ReportFrame } from '../report/report.js';
 import type { Backtrace, Frame } from '../unwind/frame.js';
 import type { LoadedImage } from './loaded-image.js';
+import type { SourceFunction } from './symbolize.js';
 
 export function describeFrames(_crash: CpuCrash, backtrace: Backtrace, images: readonly LoadedImage[]): ReportFrame[] {
   return backtrace.frames.map((frame) => describeFrame(frame, images));
@@ -12,13 +13,18 @@ export function describeFrames(_crash: CpuCrash, backtrace: Backtrace, images: r
 function describeFrame(frame: Frame, images: readonly LoadedImage[]): ReportFrame {
   const loaded = frame.image === undefined ? undefined : images[frame.image];
   if (loaded === undefined || frame.lookup === undefined) return { frame, functions: [], locals: [] };
-  const found = loaded.image.lookup(frame.lookup);
+  const { functions } = loaded.image.lookup(frame.lookup);
   return {
     frame,
-    functions: found.functions.map((source) => ({ ...source, arguments: [] })),
+    functions: (frame.synthetic ? functions.slice(-1).map(withoutLine) : functions).map((source) => ({ ...source, arguments: [] })),
     locals: [],
     ...symbolOf(frame, loaded),
   };
+}
+
+/** A tail-called frame is known by its entry alone: what is inlined there, and its line, say nothing of where it jumped. */
+function withoutLine({ line: _line, column: _column, ...source }: SourceFunction): SourceFunction {
+  return { ...source, inlined: false };
 }
 
 /** Symbol and offset of the address as it stands in the log, not of the one that is looked up. */

@@ -192,7 +192,7 @@ function bytesFitFault(crashes: readonly CpuCrash[], { image, bias }: LoadedImag
     of += 1;
     if (fits.answer) passed += 1;
     if (of === 1 || !fits.answer)
-      detail = say`${fits.text} at ${hex(linkAddressValue(link))} ${fits.answer ? 'can' : 'cannot'} raise ${fault.mnemonic ?? `vector ${fault.vector}`}`;
+      detail = say`${fits.text} at ${hex(linkAddressValue(link))} ${fits.answer ? say`can` : say`cannot`} raise ${fault.mnemonic ?? `vector ${fault.vector}`}`;
   }
   return of === 0 ? [] : [{ check: 'bytes-fit-fault', passed, of, detail }];
 }
@@ -295,7 +295,7 @@ function vcpuInArray(crashes: readonly CpuCrash[], { image, bias }: LoadedImage)
     if (offset >= 0 && offset < array.size && (element === undefined || offset % element === 0)) passed += 1;
   }
   if (of === 0) return [];
-  const detail = say`${'VCPU at'} lies in ${'g_vcpubuffers'}${element === undefined ? '' : ` at a multiple of ${element} bytes`}: ${passed} of ${of}`;
+  const detail = say`${'VCPU at'} lies in ${'g_vcpubuffers'}${element === undefined ? [] : say` at a multiple of ${element} bytes`}: ${passed} of ${of}`;
   return [{ check: 'vcpu-in-array', passed, of, detail }];
 }
 
