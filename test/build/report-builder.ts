@@ -214,6 +214,12 @@ export function makeFinding(part: Partial<Finding> = {}): Finding {
   };
 }
 
+/** A finding about anything but an MSR. */
+export function makeOtherFinding(part: Partial<Finding>): Finding {
+  const { msr: _, ...rest } = makeFinding(part);
+  return rest;
+}
+
 const core = '/home/runner/work/hyp/hyp/src/core';
 
 /** Four CPUs that read an MSR which is not there, five calls deep. */

@@ -25,7 +25,11 @@ interface End {
 }
 
 export function mergedTree(crashes: readonly ReportCrash[]): Block | undefined {
-  const named = crashes.map((crash) => ({ crash, names: [...functionNames(crash.frames, { synthetic: true })].reverse() }));
+  const named = crashes.map((crash) => {
+    const names = functionNames(crash.frames, { synthetic: true });
+    // a recursion is one box
+    return { crash, names: names.filter((name, index) => name !== names[index - 1]).reverse() };
+  });
   const drawn = named.filter(({ names }) => names.length > 0).slice(0, 8);
   if (drawn.length < 2) return undefined;
   let made = 0;

@@ -105,7 +105,11 @@ function evidenceTable(evidence: readonly MatchEvidence[]): Block {
   return {
     kind: 'table',
     head: ['Check', 'Passed', 'What was compared'],
-    rows: evidence.map(({ check, passed, of, detail }): readonly Rich[] => [[check], [{ strong: `${passed} of ${of}` }], detail]),
+    rows: evidence.map(({ check, passed, of, detail }): readonly Rich[] => [
+      [check],
+      [passed < of ? { strong: `${passed} of ${of}` } : `${passed} of ${of}`],
+      detail,
+    ]),
   };
 }
 
@@ -192,7 +196,7 @@ export function eventsSection({ events, crashes }: Report): readonly Section[] {
     ],
   );
   if (events.length > shown.length) items.push([`${events.length - shown.length} more.`]);
-  return [{ name: 'events', heading: `Other events in the log (${events.length})`, collapsed: true, blocks: [{ kind: 'list', items }] }];
+  return [{ name: 'events', heading: `Events in the log (${events.length})`, collapsed: true, blocks: [{ kind: 'list', items }] }];
 }
 
 /** Damage by kind: how often, and where first. */

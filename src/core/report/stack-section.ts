@@ -8,7 +8,7 @@ import { type Block, type CodeLine, count, paragraph, type Rich, type RichPart, 
 import type { Report, ReportContext, ReportCrash, ReportFrame } from './report.js';
 import { crashGroups } from './same.js';
 import { exceptionName, functionName } from './signature.js';
-import { stackLines, trustWords, variableText } from './stack-view.js';
+import { repeatKey, stackLines, trustWords, variableText } from './stack-view.js';
 import { isStackTrusted, leadingCrash } from './verdict-section.js';
 
 /** Lines of the stack on the first screen, title and stop included. */
@@ -33,15 +33,15 @@ export function stackSections(report: Report, context: ReportContext): readonly 
     },
     ...otherStacks(report, leading),
   ];
-  const rows = entry.frames.slice(0, shownFrames).flatMap((frame, index) => frameItems(frame, index, entry, context));
-  const more = entry.frames.length - shownFrames;
-  sections.push({
-    name: 'whole-stack',
-    heading: `Every frame with arguments and full paths (${count(entry.frames.length, 'frame')})`,
-    collapsed: true,
-    blocks: [{ kind: 'list', items: more > 0 ? [...rows, [`${more} more frames are not shown; the JSON report holds them all.`]] : rows }],
-    ...(first.folded ? { shorter: [codeBlock(stackLines(entry, 60).lines)] } : {}),
-  });
+  if (entry.frames.some(({ functions, symbol }) => functions.length > 0 || symbol !== undefined)) {
+    sections.push({
+      name: 'whole-stack',
+      heading: `Every frame with arguments and full paths (${count(entry.frames.length, 'frame')})`,
+      collapsed: true,
+      blocks: [{ kind: 'list', items: frameList(entry, context) }],
+      ...(first.folded ? { shorter: [codeBlock(stackLines(entry, 60).lines)] } : {}),
+    });
+  }
   return sections;
 }
 
@@ -113,10 +113,35 @@ function insistSection(entry: ReportCrash): Section {
   };
 }
 
-function frameItems(entry: ReportFrame, index: number, { crash }: ReportCrash, context: ReportContext): readonly Rich[] {
+/** One item a frame, one for a whole recursion. */
+function frameList(entry: ReportCrash, context: ReportContext): readonly Rich[] {
+  const { frames } = entry;
+  const items: Rich[] = [];
+  for (let index = 0; index < frames.length; ) {
+    const frame = frames[index];
+    if (frame === undefined) break;
+    if (items.length === shownFrames) {
+      items.push([`${frames.length - index} more frames are not shown; the JSON report holds them all.`]);
+      break;
+    }
+    const key = repeatKey(frame);
+    let last = index;
+    for (let next = frames[last + 1]; next !== undefined && repeatKey(next) === key; next = frames[last + 1]) last += 1;
+    items.push([{ strong: last === index ? `Frame ${index}` : `Frames ${index} to ${last}` }, ...frameItem(frame, index, entry, context)]);
+    index = last + 1;
+  }
+  return items;
+}
+
+function howWords({ frame }: ReportFrame, index: number): string {
+  if (index === 0) return 'fault';
+  if (frame.synthetic) return 'tail call, inferred';
+  return frame.trust === 'context' ? 'interrupted here' : `found by ${trustWords[frame.trust]}`;
+}
+
+function frameItem(entry: ReportFrame, index: number, { crash }: ReportCrash, context: ReportContext): Rich {
   const { frame, functions, locals } = entry;
   const address: Sentence = frame.address === undefined ? [] : [' ', { code: wordHex(frame.address.at, crash.arch) }];
-  const how = index === 0 ? 'fault' : frame.synthetic ? 'tail call, inferred' : `found by ${trustWords[frame.trust]}`;
   const check = frame.callVerified === undefined ? '' : frame.callVerified ? ', call checked' : ', no matching call';
   const chain = functions.flatMap((called, position): RichPart[] => {
     const link = sourceLink(called.file, called.line, context);
@@ -126,9 +151,10 @@ function frameItems(entry: ReportFrame, index: number, { crash }: ReportCrash, c
     const at: RichPart[] = place === undefined ? [] : [' at ', link === undefined ? { code: place } : { link, code: place }];
     return [position === 0 ? ' ' : ', inlined in ', { code: name }, ...at];
   });
-  const symbol: RichPart[] = functions.length > 0 || entry.symbol === undefined ? [] : [' ', { code: functionName(entry.symbol) }];
+  const symbol: RichPart[] =
+    functions.length > 0 ? [] : entry.symbol === undefined ? [' no name'] : [' ', { code: functionName(entry.symbol) }];
   const local: RichPart[] = locals.length === 0 ? [] : ['; locals ', { code: capped(locals.map(variableText).join(', '), 180) }];
   const notes = [...(frame.callEvidence === undefined ? [] : [frame.callEvidence]), ...frame.notes.slice(0, 4)];
   const said = notes.flatMap((note): RichPart[] => ['; ', ...note]);
-  return [[{ strong: `Frame ${index}` }, ...address, ` (${how}${check}):`, ...chain, ...symbol, ...local, ...said]];
+  return [...address, ` (${howWords(entry, index)}${check}):`, ...chain, ...symbol, ...local, ...said];
 }

@@ -138,7 +138,8 @@ function stackItems(entry: ReportCrash): readonly Item[] {
   return items;
 }
 
-function repeatKey(frame: ReportFrame): string {
+/** Equal for frames that look alike: a recursion. */
+export function repeatKey(frame: ReportFrame): string {
   return JSON.stringify([frame.frame.trust, frame.frame.address?.at.toString(16) ?? null, frame.functions.map(({ name }) => name)]);
 }
 

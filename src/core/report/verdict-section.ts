@@ -84,7 +84,7 @@ function crashVerdict(report: Report, index: number, entry: ReportCrash): Rich {
   else if (pc !== undefined) what.push(' at ', { code: wordHex(pc, entry.crash.arch) });
   const suspect = suspectWords(findings, index);
   if (suspect !== undefined) what.push(suspect.joint, ...suspect.text);
-  return sentences(ended(what), imageWords(report, entry));
+  return sentences(ended(what), imageWords(report, entry), trusted ? undefined : remedyWords(report, entry));
 }
 
 function cpuWords(report: Report, index: number, { crash }: ReportCrash): string {
@@ -154,6 +154,13 @@ export function imageWords(report: Report, entry: ReportCrash | undefined): Sent
   const concerned = report.images.filter((_, index) => used.size === 0 || used.has(index));
   const worst = verdictOrder.find((verdict) => concerned.some((image) => image.verdict === verdict));
   return worst === undefined ? [] : [verdicts[worst]];
+}
+
+/** What to hand in instead of an image that does not fit. */
+function remedyWords({ log }: Report, { crash }: ReportCrash): Rich {
+  const revision = log.boots[crash.boot ?? log.boots.length - 1]?.revision;
+  if (revision === undefined) return ['Name the run whose build was running.'];
+  return ['The log says that it was built from ', { code: revision }, ': name the run of that commit.'];
 }
 
 function eventVerdict(report: Report, event: ReportEvent): Rich {

@@ -27,10 +27,11 @@ export function whySections(report: Report): readonly Section[] {
       ? []
       : [paragraph(['What could not be told:']), { kind: 'list', items: report.unknown.slice(0, shownEvidence) }];
   if (top !== undefined) {
+    const intro = unknown.length === 0 ? [] : [paragraph(['What could not be told:'])];
     const shorter = [...claimBlocks(top), ...conditionBlocks(top, false), ...suggestionBlocks(top)];
-    sections.push({ name: 'why', heading: 'Why', collapsed: false, blocks: [...findingBlocks(top), ...unknown], shorter });
+    sections.push({ name: 'why', heading: 'Why', collapsed: false, blocks: [...findingBlocks(top), ...intro, ...unknown], shorter });
   } else if (unknown.length > 0) {
-    sections.push({ name: 'why', heading: 'Why', collapsed: false, blocks: unknown, shorter: [] });
+    sections.push({ name: 'why', heading: 'What could not be told', collapsed: false, blocks: unknown, shorter: [] });
   }
   if (rest.length > 0) {
     sections.push({
