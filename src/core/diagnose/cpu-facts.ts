@@ -65,12 +65,12 @@ export function cpuFacts(log: CrashLog, about: CpuQuestion): CpuFacts {
     if (reading === undefined) return undefined;
     const { line, value } = reading;
     if (value === 'unavailable') {
-      const from = say`the log prints MSR ${hex(address)} as unavailable, line ${line}`;
+      const from = say`the log prints MSR ${hex(address)} as unavailable, ${[`line ${line}`]}`;
       return { value: 0n, known: all64, unavailable: true, from, line };
     }
     // `%016lx` on i386 prints the low half only, with zeros before it.
     const whole = !narrow || value > low32 || wideShapes.has(shapeOf(log, line));
-    const from = say`MSR ${hex(address)} is ${hex(value, whole ? 16 : 8)}${whole ? '' : say` in its low half`}, line ${line}`;
+    const from = say`MSR ${hex(address)} is ${hex(value, whole ? 16 : 8)}${whole ? [] : [' in its low half']}, ${[`line ${line}`]}`;
     return { value, known: whole ? all64 : low32, unavailable: false, from, line };
   };
 
@@ -101,7 +101,7 @@ export function cpuFacts(log: CrashLog, about: CpuQuestion): CpuFacts {
       field.leaf === leaf && field.subleaf === 0 && field.register === register && field.high === bit && field.low === bit;
     if (isBit(1, 'ECX', 5)) {
       const read = readSuccessfully(vmxFirst, vmxLastAlways);
-      return read && { value: 1n, from: say`MSR ${hex(read.address)} could be read, line ${read.line}`, line: read.line };
+      return read && { value: 1n, from: say`MSR ${hex(read.address)} could be read, ${[`line ${read.line}`]}`, line: read.line };
     }
     if (isBit(0x8000_0001, 'EDX', 29) && about.arch === 'amd64') return { value: 1n, from: say`the code that crashed is 64-bit code` };
     return undefined;
@@ -121,7 +121,7 @@ export function cpuFacts(log: CrashLog, about: CpuQuestion): CpuFacts {
     if (fact !== undefined && (fact.known & mask) === mask) return { value: cut(fact.value, field), from: fact.from, line: fact.line };
     if (field.address !== vmxFirst || field.high !== 55 || field.low !== 55) return undefined;
     const read = readSuccessfully(vmxTrueFirst, vmxTrueLast);
-    return read && { value: 1n, from: say`MSR ${hex(read.address)} could be read, line ${read.line}`, line: read.line };
+    return read && { value: 1n, from: say`MSR ${hex(read.address)} could be read, ${[`line ${read.line}`]}`, line: read.line };
   };
 
   const identity = (): { readonly family: number; readonly model: number; readonly known: Known<number> } | undefined => {
@@ -211,7 +211,7 @@ function vendorOfDump(log: CrashLog): Known<'intel' | 'amd'> | undefined {
   return (
     found && {
       value: found.value === 0xabn ? 'intel' : 'amd',
-      from: say`vcpu->cpu_vendor is ${hex(found.value)}, line ${found.line}`,
+      from: say`vcpu->cpu_vendor is ${hex(found.value)}, ${[`line ${found.line}`]}`,
       line: found.line,
     }
   );
@@ -232,7 +232,7 @@ function shapeOf(log: CrashLog, line: number): string {
 
 function cpuidFrom(reading: CpuidReading): Sentence {
   const leaf = `CPUID.${reading.leaf.toString(16).toUpperCase().padStart(2, '0')}H:${reading.register}`;
-  return say`${leaf} is ${hex(reading.value >>> 0, 8)}, line ${reading.line}`;
+  return say`${leaf} is ${hex(reading.value >>> 0, 8)}, ${[`line ${reading.line}`]}`;
 }
 
 function lineOf(known: { readonly line?: number }): { readonly line?: number } {

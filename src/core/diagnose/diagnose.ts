@@ -13,7 +13,7 @@ import type { ReportFrame } from '../report/report.js';
 import { plain, type Sentence, say } from '../sentence.js';
 import { type CrashContext, crashContext, type Verdict } from './crash-context.js';
 import type { Diagnosis, Finding, Grade } from './diagnosis.js';
-import { eventFinding, maxEventFindings } from './events.js';
+import { eventFinding, maxEventFindings, silentEnd } from './events.js';
 import { protectionFault } from './general-protection.js';
 import type { DiagnosedImage } from './instruction.js';
 import { assertionBefore, invalidOpcode } from './invalid-opcode.js';
@@ -62,6 +62,8 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
     findings.push(...verdict.findings);
     unknown.push(...verdict.unknown);
   });
+  const end = silentEnd(log);
+  if (end !== undefined) unknown.push(end);
   return { findings: once(findings, log), unknown: distinct(unknown) };
 }
 

@@ -4,7 +4,6 @@
  * In: the log's events. Out: at most one finding each. Refuses: what a guest does to itself is never called a fault of the hypervisor;
  * a bare halt that says nothing gives no finding.
  */
-import type { Arch } from '../addresses.js';
 import type { CrashLog, LogEvent } from '../log/crash-log.js';
 import { type Sentence, say } from '../sentence.js';
 import { type Verdict, verdict } from './crash-context.js';
@@ -60,13 +59,9 @@ function assertionSays(condition: string | undefined): readonly Sentence[] {
   return words === undefined ? [] : [say`The condition is always false; the code says why it stops: ${words}.`];
 }
 
-/** How far the boot came, for a log that ends without a crash or event. */
-export function progress(log: CrashLog): Sentence | undefined {
+/** For a log that ends without a crash or a fatal event: how far the boot came. */
+export function silentEnd(log: CrashLog): Sentence | undefined {
   const last = log.facts.milestones.at(-1);
-  return last && say`The last stage that the boot reached: ${[last.name]} (line ${last.line}).`;
-}
-
-/** Width of the code that printed, for events without one. */
-export function eventArch(log: CrashLog, event: LogEvent): Arch | undefined {
-  return (event.boot === undefined ? undefined : log.boots[event.boot]?.subarch) ?? log.arch;
+  if (last === undefined || log.crashes.length > 0 || log.events.some((event) => event.fatal)) return undefined;
+  return say`Why the log ends: it holds no crash and no fatal event. The last stage that the boot reached is ${[last.name]} (${[`line ${last.line}`]}).`;
 }

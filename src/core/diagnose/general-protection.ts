@@ -81,7 +81,7 @@ function causeSentences(context: CrashContext, vector: number): readonly Sentenc
 /** Another CPU that printed the very exception whose gate could not be used. */
 function elsewhere(context: CrashContext, vector: number): readonly Sentence[] {
   const other = context.log.crashes.find((crash) => crash.fault.vector === vector && crash.cpu !== context.crash.cpu);
-  return other === undefined ? [] : [say`CPU ${other.cpu} printed ${vectorName(vector)} itself (line ${other.line}).`];
+  return other === undefined ? [] : [say`CPU ${other.cpu} printed ${vectorName(vector)} itself (${[`line ${other.line}`]}).`];
 }
 
 /** What is certainly wrong with the address of a memory operand. */

@@ -87,7 +87,7 @@ function writtenOut(address: number, value: bigint, facts: CpuFacts): Sentence[]
     if (bitOf(value, 10) && cpuidBit(1, 'ECX', 21) === 0n) broken.push(say`EXTD (bit 10) is 1 on a CPU without x2APIC`);
   }
   if (address === 0x3a && before !== undefined && !before.unavailable && bitOf(before.value, 0)) {
-    broken.push(say`it was locked before (bit 0 of ${hex(before.value)}, line ${before.line})`);
+    broken.push(say`it was locked before (bit 0 of ${hex(before.value)}, ${[`line ${before.line}`]})`);
   }
   if (address === 0x277) {
     bytesOf(value).forEach((type, index) => {

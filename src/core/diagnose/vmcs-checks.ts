@@ -71,7 +71,7 @@ function againstCapability(field: ControlField, found: VmcsValue, facts: CpuFact
   const refused = upperKnown ? value & ~(capability.value >> 32n) & low32 : 0n;
   if (refused !== 0n) {
     problems.push(
-      say`${field.field} is ${hex(value, 8)} (line ${found.line}) and sets ${[controlNames(field, refused)]}, which this CPU does not allow (${capability.from}).`,
+      say`${field.field} is ${hex(value, 8)} (${[`line ${found.line}`]}) and sets ${[controlNames(field, refused)]}, which this CPU does not allow (${capability.from}).`,
     );
     const twin = controlFields.find((other) => other !== field && (dump.field(other.field)?.value ?? -1n) === found.value);
     if (twin !== undefined)
@@ -82,7 +82,7 @@ function againstCapability(field: ControlField, found: VmcsValue, facts: CpuFact
   const needed = capability.value & low32 & ~value & decided;
   if (needed !== 0n) {
     problems.push(
-      say`${field.field} is ${hex(value, 8)} (line ${found.line}) and clears ${[controlNames(field, needed)]}, which must be 1 on this CPU (${capability.from}).`,
+      say`${field.field} is ${hex(value, 8)} (${[`line ${found.line}`]}) and clears ${[controlNames(field, needed)]}, which must be 1 on this CPU (${capability.from}).`,
     );
   }
   return problems;
@@ -100,14 +100,15 @@ function dependencies(dump: VmcsDump): readonly Sentence[] {
   if (second !== undefined && bit(second, 7) && !bit(second, 1)) problems.push(say`unrestricted guest is on without EPT.`);
   const vpid = dump.field('control_vpid');
   if (second !== undefined && bit(second, 5) && vpid?.value === 0n)
-    problems.push(say`VPID is enabled, and control_vpid is 0 (line ${vpid.line}).`);
+    problems.push(say`VPID is enabled, and ${'control_vpid'} is 0 (${[`line ${vpid.line}`]}).`);
   const eptp = dump.wide('control_EPT_pointer');
   if (second !== undefined && bit(second, 1) && eptp !== undefined) {
     const type = eptp.value & 7n;
     const walk = (eptp.value >> 3n) & 7n;
-    if (type !== 0n && type !== 6n) problems.push(say`the EPT pointer ${hex(eptp.value)} (line ${eptp.line}) has memory type ${type}.`);
+    if (type !== 0n && type !== 6n)
+      problems.push(say`the EPT pointer ${hex(eptp.value)} (${[`line ${eptp.line}`]}) has memory type ${type}.`);
     if (walk !== 3n && walk !== 4n)
-      problems.push(say`the EPT pointer ${hex(eptp.value)} (line ${eptp.line}) has walk length ${walk + 1n}.`);
+      problems.push(say`the EPT pointer ${hex(eptp.value)} (${[`line ${eptp.line}`]}) has walk length ${walk + 1n}.`);
   }
   for (const [on, name, align] of [
     [primary !== undefined && bit(primary, 25), 'control_IO_BitmapA_address', 4096n],
@@ -120,7 +121,7 @@ function dependencies(dump: VmcsDump): readonly Sentence[] {
     // The low half decides.
     const found = dump.field(name) ?? dump.field(`${name}_full`);
     if (on && found !== undefined && found.value % align !== 0n) {
-      problems.push(say`${name} is ${hex(found.value)} (line ${found.line}), not aligned to ${align} bytes.`);
+      problems.push(say`${name} is ${hex(found.value)} (${[`line ${found.line}`]}), not aligned to ${align} bytes.`);
     }
   }
   return problems;
@@ -134,7 +135,7 @@ export function hostProblems(dump: VmcsDump, facts: CpuFacts): readonly Sentence
   const host64 = exits && bit(exits.value, 9);
   if (host64 === false && exits !== undefined && entries !== undefined && bit(entries.value, 9)) {
     problems.push(
-      say`the guest is to run in IA-32e mode (bit 9 of ${entryControls.field} is 1, line ${entries.line}), but the host is 32-bit (bit 9 of ${exitControls.field} is 0, line ${exits.line}): a 32-bit hypervisor cannot enter a 64-bit guest.`,
+      say`the guest is to run in IA-32e mode (bit 9 of ${entryControls.field} is 1, ${[`line ${entries.line}`]}), but the host is 32-bit (bit 9 of ${exitControls.field} is 0, ${[`line ${exits.line}`]}): a 32-bit hypervisor cannot enter a 64-bit guest.`,
     );
   }
   if (host64 !== undefined && host64 !== dump.is64) {
@@ -146,9 +147,9 @@ export function hostProblems(dump: VmcsDump, facts: CpuFacts): readonly Sentence
     const selector = dump.field(`host_${name}_selector`);
     if (selector === undefined) continue;
     if ((selector.value & 7n) !== 0n)
-      problems.push(say`host_${name}_selector is ${hex(selector.value)} (line ${selector.line}): RPL and TI must be 0.`);
+      problems.push(say`${`host_${name}_selector`} is ${hex(selector.value)} (${[`line ${selector.line}`]}): RPL and TI must be 0.`);
     const mustBeSet = name === 'CS' || name === 'TR' || (name === 'SS' && host64 === false);
-    if (mustBeSet && selector.value === 0n) problems.push(say`host_${name}_selector is 0 (line ${selector.line}).`);
+    if (mustBeSet && selector.value === 0n) problems.push(say`${`host_${name}_selector`} is 0 (${[`line ${selector.line}`]}).`);
   }
   for (const name of [
     'FS_base',
@@ -177,20 +178,22 @@ export function guestProblems(dump: VmcsDump, facts: CpuFacts): readonly Sentenc
   const entries = dump.field(entryControls.field);
   const cr4 = dump.field('guest_CR4');
   if (cr0 !== undefined && bit(cr0.value, 31) && !bit(cr0.value, 0))
-    problems.push(say`guest_CR0 is ${hex(cr0.value)} (line ${cr0.line}): PG without PE.`);
+    problems.push(say`${'guest_CR0'} is ${hex(cr0.value)} (${[`line ${cr0.line}`]}): PG without PE.`);
   if (entries !== undefined && bit(entries.value, 9)) {
     if (cr0 !== undefined && !bit(cr0.value, 31))
-      problems.push(say`the guest is to run in IA-32e mode, but paging is off in guest_CR0 ${hex(cr0.value)} (line ${cr0.line}).`);
+      problems.push(say`the guest is to run in IA-32e mode, but paging is off in ${'guest_CR0'} ${hex(cr0.value)} (${[`line ${cr0.line}`]}).`);
     if (cr4 !== undefined && !bit(cr4.value, 5))
-      problems.push(say`the guest is to run in IA-32e mode, but PAE is off in guest_CR4 ${hex(cr4.value)} (line ${cr4.line}).`);
+      problems.push(say`the guest is to run in IA-32e mode, but PAE is off in ${'guest_CR4'} ${hex(cr4.value)} (${[`line ${cr4.line}`]}).`);
   }
   problems.push(...flagsProblems(dump, cr0, entries?.value));
   const activity = dump.field('guest_activity_state');
   if (activity !== undefined && activity.value > 3n)
-    problems.push(say`guest_activity_state is ${activity.value} (line ${activity.line}): only 0 to 3 exist.`);
+    problems.push(say`${'guest_activity_state'} is ${activity.value} (${[`line ${activity.line}`]}): only 0 to 3 exist.`);
   const link = dump.wide('guest_VMCS_link_pointer');
   if (link !== undefined && link.value !== 0xffff_ffff_ffff_ffffn && link.value % 4096n !== 0n) {
-    problems.push(say`guest_VMCS_link_pointer is ${hex(link.value)} (line ${link.line}): neither all ones nor an aligned address.`);
+    problems.push(
+      say`${'guest_VMCS_link_pointer'} is ${hex(link.value)} (${[`line ${link.line}`]}): neither all ones nor an aligned address.`,
+    );
   }
   for (const name of ['TR_base', 'FS_base', 'GS_base', 'GDTR_base', 'IDTR_base', 'SYSENTER_ESP', 'SYSENTER_EIP']) {
     problems.push(...nonCanonical(`guest_${name}`, dump));
@@ -204,13 +207,13 @@ function flagsProblems(dump: VmcsDump, cr0: VmcsValue | undefined, entries: bigi
   const problems: Sentence[] = [];
   const reserved = flags.value & ~0x3f7fd7n;
   if (reserved !== 0n)
-    problems.push(say`guest_RFLAGS is ${hex(flags.value)} (line ${flags.line}): reserved ${[bitList(reserved)]} must be 0.`);
-  if (!bit(flags.value, 1)) problems.push(say`guest_RFLAGS is ${hex(flags.value)} (line ${flags.line}): bit 1 must be 1.`);
+    problems.push(say`${'guest_RFLAGS'} is ${hex(flags.value)} (${[`line ${flags.line}`]}): reserved ${[bitList(reserved)]} must be 0.`);
+  if (!bit(flags.value, 1)) problems.push(say`${'guest_RFLAGS'} is ${hex(flags.value)} (${[`line ${flags.line}`]}): bit 1 must be 1.`);
   const realMode = cr0 !== undefined && !bit(cr0.value, 0);
   const longMode = entries !== undefined && bit(entries, 9);
   if (bit(flags.value, 17) && (realMode || longMode)) {
     problems.push(
-      say`guest_RFLAGS is ${hex(flags.value)} (line ${flags.line}): virtual-8086 mode does not exist in ${[longMode ? 'IA-32e' : 'real']} mode.`,
+      say`${'guest_RFLAGS'} is ${hex(flags.value)} (${[`line ${flags.line}`]}): virtual-8086 mode does not exist in ${[longMode ? 'IA-32e' : 'real']} mode.`,
     );
   }
   return problems;
@@ -226,17 +229,19 @@ function fixedBits(name: string, dump: VmcsDump, facts: CpuFacts, fixed0: number
   if (mustBeOne !== undefined && !mustBeOne.unavailable) {
     const missing = mustBeOne.value & ~found.value & ~free;
     if (missing !== 0n)
-      problems.push(say`${name} is ${hex(found.value)} (line ${found.line}): ${[bitList(missing)]} must be 1 (${mustBeOne.from}).`);
+      problems.push(say`${name} is ${hex(found.value)} (${[`line ${found.line}`]}): ${[bitList(missing)]} must be 1 (${mustBeOne.from}).`);
   }
   if (mayBeOne !== undefined && !mayBeOne.unavailable) {
     const extra = found.value & mayBeOne.known & ~mayBeOne.value;
     if (extra !== 0n)
-      problems.push(say`${name} is ${hex(found.value)} (line ${found.line}): ${[bitList(extra)]} must be 0 (${mayBeOne.from}).`);
+      problems.push(say`${name} is ${hex(found.value)} (${[`line ${found.line}`]}): ${[bitList(extra)]} must be 0 (${mayBeOne.from}).`);
   }
   return problems;
 }
 
 function nonCanonical(name: string, dump: VmcsDump): readonly Sentence[] {
   const found = dump.field(name);
-  return found === undefined || isCanonical(found.value) ? [] : [say`${name} is ${hex(found.value)} (line ${found.line}), not canonical.`];
+  return found === undefined || isCanonical(found.value)
+    ? []
+    : [say`${name} is ${hex(found.value)} (${[`line ${found.line}`]}), not canonical.`];
 }
