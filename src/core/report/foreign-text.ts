@@ -68,8 +68,8 @@ export function joined(text: string): string {
   return text
     .replace(/[@#\uff20\uff03\ufe6b\ufe5f](?!\u2060)/g, `$&${wordJoiner}`)
     .replace(/:(?=\/)/g, `:${wordJoiner}`)
-    .replace(/www(?=\.)/gi, `$&${wordJoiner}`)
-    .replace(/GH(?=-\d)/gi, `$&${wordJoiner}`);
+    .replace(/[wW]{3}(?=\.)/g, `$&${wordJoiner}`)
+    .replace(/[gG][hH](?=-\d)/g, `$&${wordJoiner}`);
 }
 
 function entities(text: string): string {

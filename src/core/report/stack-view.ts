@@ -29,7 +29,7 @@ type Item =
   | { readonly kind: 'boundary'; readonly text: string }
   | { readonly kind: 'fold'; readonly text: string };
 
-const nameWidth = 46;
+const nameWidth = 56;
 const placeWidth = 34;
 
 export const trustWords: Readonly<Record<FrameTrust, string>> = {
@@ -281,7 +281,8 @@ function howText({ frame }: ReportFrame, index: number): string {
   if (frame.synthetic) return 'tail call, inferred';
   if (frame.trust === 'context') return 'interrupted here';
   const check = frame.callVerified === undefined ? '' : frame.callVerified ? ' \u2713' : ' \u2717 no matching call';
-  return `${trustWords[frame.trust]}${check}`;
+  const lost = frame.address === undefined ? ', address lost' : '';
+  return `${trustWords[frame.trust]}${check}${lost}`;
 }
 
 /** Folds until `room` lines are left: handler frames first, then runs of weak frames, then the middle. */

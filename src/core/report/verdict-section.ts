@@ -80,7 +80,7 @@ function crashVerdict(report: Report, index: number, entry: ReportCrash): Rich {
   const what: RichPart[] = [{ strong: `${exceptionName(entry.crash.fault)}${cpuWords(report, index, entry)}` }];
   const where = trusted ? placeWords(entry) : undefined;
   const { pc } = entry.crash.fault;
-  if (where !== undefined) what.push(' in ', ...where);
+  if (where !== undefined) what.push(...where);
   else if (pc !== undefined) what.push(' at ', { code: wordHex(pc, entry.crash.arch) });
   const suspect = suspectWords(findings, index);
   if (suspect !== undefined) what.push(suspect.joint, ...suspect.text);
@@ -99,7 +99,7 @@ function cpuWords(report: Report, index: number, { crash }: ReportCrash): string
   return ` on CPUs ${named.slice(0, -1).join(', ')} and ${named.at(-1)}`;
 }
 
-/** Guilty function, its line, and the helper inside it that faulted. */
+/** Guilty function, its line, and the helper inside it that faulted; or where the CPU went astray, and from where. */
 function placeWords(entry: ReportCrash): Sentence | undefined {
   const guilty = guiltyPlace(entry.frames);
   const innermost = entry.frames[0];
@@ -109,9 +109,14 @@ function placeWords(entry: ReportCrash): Sentence | undefined {
   const name = named?.name ?? owner.symbol;
   if (name === undefined) return undefined;
   const place = placeText(named?.file, named?.line);
+  const at = place === '' ? say`${functionName(name)}` : say`${functionName(name)} (${place})`;
+  if (guilty.frame > 0 && innermost.functions.length === 0 && innermost.symbol === undefined) {
+    const pc = innermost.frame.address;
+    return pc === undefined ? [' called from ', ...at] : [' at ', { code: wordHex(pc.at, entry.crash.arch) }, ', called from ', ...at];
+  }
   const helper = guilty.frame === 0 && guilty.position === 0 ? undefined : (innermost.functions[0]?.name ?? innermost.symbol);
   const inside = helper === undefined ? say`` : say`, through ${functionName(helper)}`;
-  return place === '' ? say`${functionName(name)}${inside}` : say`${functionName(name)} (${place})${inside}`;
+  return [' in ', ...at, ...inside];
 }
 
 function suspectWords(findings: readonly Finding[], index: number): { readonly joint: string; readonly text: Rich } | undefined {

@@ -1,5 +1,6 @@
 /** Why: the findings with what they stand on, the conditions under which the suspected MSR exists, what could not be told. */
 import type { Existence, Finding } from '../diagnose/diagnosis.js';
+import { plain, type Sentence } from '../sentence.js';
 import { type Block, ended, lines, paragraph, type Rich, type Section, small } from './page.js';
 import type { Report } from './report.js';
 import { leadingCrash, leadingEvent } from './verdict-section.js';
@@ -22,10 +23,7 @@ export function whySections(report: Report): readonly Section[] {
   const [top] = leading;
   const rest = report.findings.filter((finding) => finding !== top && !isRepeat(report, finding, leading));
   const sections: Section[] = [];
-  const unknown: Block[] =
-    report.unknown.length === 0
-      ? []
-      : [paragraph(['What could not be told:']), { kind: 'list', items: report.unknown.slice(0, shownEvidence) }];
+  const unknown: Block[] = report.unknown.length === 0 ? [] : [{ kind: 'list', items: report.unknown.slice(0, shownEvidence) }];
   if (top !== undefined) {
     const intro = unknown.length === 0 ? [] : [paragraph(['What could not be told:'])];
     const shorter = [...claimBlocks(top), ...conditionBlocks(top, false), ...suggestionBlocks(top)];
@@ -84,11 +82,15 @@ function findingBlocks(finding: Finding): readonly Block[] {
   if (evidence.length > 0) {
     const items = evidence
       .slice(0, shownEvidence)
-      .map(({ text, line }): Rich => (line === undefined ? text : [...text, ` (line ${line})`]));
+      .map(({ text, line }): Rich => (line === undefined || namesLine(text, line) ? text : [...text, ` (line ${line})`]));
     const more = evidence.length - items.length;
     blocks.push(paragraph(['Evidence:']), { kind: 'list', items: more > 0 ? [...items, [`${more} more`]] : items });
   }
   return blocks;
+}
+
+function namesLine(text: Sentence, line: number): boolean {
+  return new RegExp(`\\bline ${line}\\b`).test(plain(text));
 }
 
 function conditionBlocks({ exists, msr }: Finding, withReasons: boolean): readonly Block[] {

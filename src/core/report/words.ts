@@ -28,7 +28,7 @@ export function describeWord(value: bigint, images: readonly LoadedImage[], cras
   if (value < lowestAddress) return undefined;
   const { range } = crash.stack;
   if (range !== undefined && value >= range.start && value < range.end) {
-    return { kind: 'stack', text: say`this stack, ${hex(value - range.start)} above its dumped start` };
+    return { kind: 'stack', text: say`this stack +${hex(value - range.start)}` };
   }
   for (const placed of images) {
     if (placed.image.arch !== crash.arch) continue;

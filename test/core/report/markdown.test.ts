@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { limits } from '../../../src/core/limits.js';
@@ -26,8 +26,7 @@ const folder = new URL('golden/', import.meta.url);
 /** UPDATE_GOLDEN=1 rewrites; a person reads the difference. */
 function expectGolden(name: string, found: string): void {
   const file = new URL(name, folder);
-  if (process.env['UPDATE_GOLDEN'] === '1' || !existsSync(file)) {
-    expect(process.env['CI'] === undefined || existsSync(file)).toBe(true);
+  if (process.env.UPDATE_GOLDEN === '1') {
     mkdirSync(folder, { recursive: true });
     writeFileSync(file, found);
   }
