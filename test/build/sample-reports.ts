@@ -150,6 +150,7 @@ function nestedAndDifferent(): Report {
     call('abort', 0x10310000n, 'libc/abort.c', 5, { trust: 'context' }),
     call('map_check', 0x10311000n, 'runtime/paging.c', 201),
     call('map_all', 0x10302030n, 'runtime/paging.c', 145),
+    makeFrame({ at: 0x10303000n, trust: 'scan', symbol: 'entry_from_guest', offset: 0x20 }),
   ];
   const amd64 = makeCrash({
     arch: 'amd64',

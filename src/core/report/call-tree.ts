@@ -46,6 +46,8 @@ export function mergedTree(crashes: readonly ReportCrash[]): Block | undefined {
     ends.push({ at, text: `${exceptionName(crash.crash.fault)}${crash.crash.cpu === '' ? '' : ` on CPU ${crash.crash.cpu}`}` });
     if (made > mostNodes) return undefined;
   }
+  // stacks with no outer function in common are not one tree
+  if (root.children.size === drawn.length) return undefined;
   return {
     kind: 'diagram',
     lines: ['flowchart TD', ...treeLines(root), ...endLines(ends)],

@@ -51,3 +51,28 @@ export function crashGroups(crashes: readonly ReportCrash[]): readonly { readonl
   });
   return [...groups].map(([first, members]) => ({ first, members }));
 }
+
+/** The same instruction failed in the same way, by whatever path it was reached. */
+export function isSameFault({ crash: one }: Comparable, { crash: other }: Comparable): boolean {
+  return (
+    one.fault.pc !== undefined &&
+    one.arch === other.arch &&
+    one.fault.pc === other.fault.pc &&
+    one.fault.vector === other.fault.vector &&
+    one.fault.errorCode === other.fault.errorCode
+  );
+}
+
+/** How many innermost frames of two stacks are the same: functions and lines. */
+export function sharedFrames({ frames: one }: Comparable, { frames: other }: Comparable): number {
+  const differs = one.findIndex((frame, index) => {
+    const twin = other[index];
+    return twin === undefined || placeKey(frame) !== placeKey(twin);
+  });
+  return differs < 0 ? one.length : differs;
+}
+
+function placeKey({ frame, functions, symbol }: ReportFrame): string {
+  const lines = functions.map(({ name, line }) => [name, line ?? null]);
+  return JSON.stringify([frame.kind, frame.synthetic, lines.length > 0 ? lines : (symbol ?? frame.address?.at.toString(16) ?? null)]);
+}

@@ -6,7 +6,7 @@ import { wordHex } from './json.js';
 import { sourceLink } from './links.js';
 import { type Block, type CodeLine, count, paragraph, type Rich, type RichPart, type Section, small } from './page.js';
 import type { Report, ReportContext, ReportCrash, ReportFrame } from './report.js';
-import { crashGroups } from './same.js';
+import { crashGroups, isSameFault, sharedFrames } from './same.js';
 import { exceptionName, functionName } from './signature.js';
 import { repeatKey, stackLines, trustWords, variableText } from './stack-view.js';
 import { isStackTrusted, leadingCrash } from './verdict-section.js';
@@ -53,7 +53,7 @@ function titleLine(report: Report, index: number, { crash }: ReportCrash): CodeL
   const group = crashGroups(report.crashes).find(({ members }) => members.includes(index));
   const cpus = (group?.members ?? [index]).map((member) => report.crashes[member]?.crash.cpu ?? '').filter((cpu) => cpu !== '');
   const who =
-    cpus.length === 0 ? 'crash' : `CPU ${[...new Set(cpus)].slice(0, 16).join(' ')}${cpus.length > 1 ? ' (the same on each)' : ''}`;
+    cpus.length === 0 ? 'crash' : `CPU ${[...new Set(cpus)].slice(0, 16).join(', ')}${cpus.length > 1 ? ' (the same on each)' : ''}`;
   const code = crash.fault.errorCode === undefined ? '' : `, error code ${wordHex(crash.fault.errorCode, crash.arch)}`;
   const pc = crash.fault.pc === undefined ? '' : ` at ${wordHex(crash.fault.pc, crash.arch)}`;
   return { text: visible(`${who}: ${exceptionName(crash.fault)}${pc}${code}, log line ${crash.line}`), mark: 'title' };
@@ -71,28 +71,35 @@ function legend({ frames }: ReportCrash): readonly Block[] {
   return parts.length === 0 ? [] : [small([`${parts.join('; ')}.`])];
 }
 
-/** CPUs that crashed in another way, each with its stack, and one tree of all. */
+/** CPUs that crashed in another way, each with what differs in its stack, and one tree of all. */
 function otherStacks(report: Report, leading: number): readonly Section[] {
   const groups = crashGroups(report.crashes);
   const others = groups.filter(({ members }) => !members.includes(leading));
-  if (others.length === 0) return [];
+  const lead = report.crashes[leading];
+  if (others.length === 0 || lead === undefined) return [];
   const shown = others.slice(0, shownGroups);
   const stackBlock = (index: number, most: number): readonly Block[] => {
     const entry = report.crashes[index];
     if (entry === undefined) return [];
     const title = titleLine(report, index, entry);
     if (entry.frames.length === 0 || !isStackTrusted(report, entry)) return [codeBlock([title])];
-    return [codeBlock([title, ...stackLines(entry, most).lines])];
+    const shared = sharedFrames(entry, lead);
+    return [codeBlock([title, ...stackLines(entry, most, shared > 1 ? shared : 0).lines])];
   };
   const more = others.length - shown.length;
   const tail: Block[] =
     more > 0 ? [paragraph([`${count(more, 'more crash', 'more crashes')} of other kinds: the JSON report holds them.`])] : [];
-  const trusted = groups.map(({ first }) => report.crashes[first]).filter((entry) => entry !== undefined && isStackTrusted(report, entry));
-  const tree = mergedTree(trusted.filter((entry) => entry !== undefined));
+  const firsts = groups.flatMap(({ first }) => report.crashes[first] ?? []);
+  const tree = mergedTree(firsts.filter((entry) => isStackTrusted(report, entry)));
+  const isSame = others.every(({ first }) => {
+    const entry = report.crashes[first];
+    return entry !== undefined && isSameFault(entry, lead);
+  });
+  const heading = isSame ? 'The same fault, reached in another way' : 'Other CPUs crashed differently';
   return [
     {
       name: 'other-stacks',
-      heading: others.length === 1 ? 'One CPU crashed differently' : `${others.length} other crashes differ`,
+      heading: others.length > 1 ? `${heading} (${others.length})` : heading,
       collapsed: others.length > 2,
       blocks: [...shown.flatMap(({ first }) => stackBlock(first, firstScreenLines)), ...tail, ...(tree === undefined ? [] : [tree])],
       shorter: shown.flatMap(({ first }) => stackBlock(first, 5)),

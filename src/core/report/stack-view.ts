@@ -64,12 +64,16 @@ function namesOf(entry: ReportFrame | undefined): readonly Pick<ReportFunction, 
   return entry.symbol === undefined ? [] : [{ name: entry.symbol }];
 }
 
-/** Lines of the whole stack, folded to at most `most` lines where it is longer; `folded` tells whether it was. */
+/**
+ * Lines of the whole stack, folded to at most `most` lines where it is longer; `folded` tells whether it was. The first `shownBefore`
+ * frames stand elsewhere and are only counted.
+ */
 export function stackLines(
   entry: ReportCrash,
   most = Number.POSITIVE_INFINITY,
+  shownBefore = 0,
 ): { readonly lines: readonly CodeLine[]; readonly folded: boolean } {
-  const items = stackItems(entry);
+  const items = stackItems(entry, shownBefore);
   const room = Math.max(4, most - 1);
   const shown = items.length > room ? fold(items, room) : items;
   const rows = shown.flatMap((item) => (item.kind === 'row' ? [item.row] : []));
@@ -108,18 +112,20 @@ function pad(text: string, width: number): string {
   return text.padEnd(width);
 }
 
-function stackItems(entry: ReportCrash): readonly Item[] {
+function stackItems(entry: ReportCrash, shownBefore: number): readonly Item[] {
   const { frames } = entry;
   const guilty = guiltyPlace(frames);
   const shared = sharedFolders(frames);
   const lastHandler = frames.findLastIndex((frame, index) => isBoundary(frames, frame, index));
   const items: Item[] = [];
+  if (shownBefore > 0) items.push({ kind: 'fold', text: `... frames 0 to ${shownBefore - 1} as above` });
   let repeat: { key: string; times: number } | undefined;
   const closeRepeat = (): void => {
     if (repeat !== undefined && repeat.times > 0) items.push({ kind: 'fold', text: `... the same frame ${repeat.times} more times` });
     repeat = undefined;
   };
   frames.forEach((frame, index) => {
+    if (index < shownBefore) return;
     const key = repeatKey(frame);
     if (repeat !== undefined && key === repeat.key && !isBoundary(frames, frame, index) && index !== frames.length - 1) {
       repeat.times += 1;

@@ -7,6 +7,7 @@ import { type Sentence, say } from '../sentence.js';
 import { wordHex } from './json.js';
 import { count, ended, paragraph, type Rich, type RichPart, type Section, sentences } from './page.js';
 import type { Report, ReportCrash, ReportEvent, Verdict } from './report.js';
+import { isSameFault } from './same.js';
 import { exceptionName, functionName, suspectedMsr } from './signature.js';
 import { guiltyPlace, placeText } from './stack-view.js';
 
@@ -77,7 +78,7 @@ function notesBlocks({ log, crashes, events }: Report): Section['blocks'] {
 function crashVerdict(report: Report, index: number, entry: ReportCrash): Rich {
   const trusted = isStackTrusted(report, entry);
   const findings = report.findings.filter(({ crash }) => crash === index);
-  const what: RichPart[] = [{ strong: `${exceptionName(entry.crash.fault)}${cpuWords(report, index, entry)}` }];
+  const what: RichPart[] = [{ strong: `${exceptionName(entry.crash.fault)}${cpuWords(report, entry)}` }];
   const where = trusted ? placeWords(entry) : undefined;
   const { pc } = entry.crash.fault;
   if (where !== undefined) what.push(...where);
@@ -87,12 +88,10 @@ function crashVerdict(report: Report, index: number, entry: ReportCrash): Rich {
   return sentences(ended(what), imageWords(report, entry), trusted ? undefined : remedyWords(report, entry));
 }
 
-function cpuWords(report: Report, index: number, { crash }: ReportCrash): string {
-  const first = report.crashes[index]?.sameAs ?? index;
-  const cpus = report.crashes
-    .flatMap((other, at) => (at === first || other.sameAs === first ? [other.crash.cpu] : []))
-    .filter((cpu) => cpu !== '');
-  const named = [...new Set([crash.cpu, ...cpus])].filter((cpu) => /^[0-9a-f]{2}$/.test(cpu));
+/** Every CPU of this boot that failed at the same instruction in the same way. */
+function cpuWords(report: Report, entry: ReportCrash): string {
+  const same = report.crashes.filter((other) => other === entry || (isSameFault(entry, other) && other.crash.boot === entry.crash.boot));
+  const named = [...new Set([entry, ...same].map(({ crash }) => crash.cpu))].filter((cpu) => /^[0-9a-f]{2}$/.test(cpu)).sort();
   if (named.length === 0) return '';
   if (named.length === 1) return ` on CPU ${named[0]}`;
   if (named.length > namedCpus) return ` on ${named.length} CPUs`;
