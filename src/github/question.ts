@@ -40,17 +40,17 @@ export interface Question {
 const logLine = /(?:^|\s)\[[0-9a-f]{2}\]|0x[0-9a-f]{6,}|-----|\bCPU\(|^\s*(?:SL|INIT|TV|EL|HPT)[:([]/i;
 
 const key =
-  /\b(?:(?:github[ _-]?)?(?:workflow|actions|build|ci)[ _-]?)?run(?:[ _-]?(?:id|no|nr|number))?[ \t]{0,4}[=:][ \t]{0,4}["'`*#(]{0,4}([0-9]{1,16})(?![\w.])/gi;
+  /\b(?:(?:github[ _-]?)?(?:workflow|actions|build|ci)[ _-]?)?run(?:[ _-]?(?:id|no|nr|number))?[ \t]{0,4}[=:][ \t]{0,4}["'`*#(]{0,4}([0-9]{1,16})(?!\w|\.\d)/gi;
 const runWord =
-  /\b(?:run|run[ _-]?id)\b(?:[ \t-]{0,2}\b(?:id|number|no\.?|nr\.?)(?=\W))?(?:[ \t]{1,3}(?:is|was|of|with|at|named|called|attempt))?[ \t]{0,3}["'`*_#()|[\]:=→>-]{0,6}[ \t]{0,3}["'`*_#(]{0,4}([0-9]{5,16})(?![\w.])/gi;
+  /\b(?:run|run[ _-]?id)\b(?:[ \t-]{0,2}\b(?:id|number|no\.?|nr\.?)(?=\W))?(?:[ \t]{1,3}(?:is|was|of|with|at|named|called|attempt))?[ \t]{0,3}["'`*_#()|[\]:=→>-]{0,6}[ \t]{0,3}["'`*_#(]{0,4}([0-9]{5,16})(?!\w|\.\d)/gi;
 const buildWord =
-  /\b(?:build|workflow|ci|pipeline|actions)\b[ \t]{0,3}(?:is|was|id|number|no\.?)?[ \t]{0,3}["'`*_#(:=|]{0,4}[ \t]{0,2}["'`*_#(]{0,3}([0-9]{8,16})(?![\w.])/gi;
-const jobWord = /\bjob(?:[ _-]?id)?\b[ \t]{0,3}(?:is|was)?[ \t]{0,3}["'`*_#(:=|]{0,4}[ \t]{0,2}["'`*_#(]{0,3}([0-9]{5,16})(?![\w.])/gi;
+  /\b(?:build|workflow|ci|pipeline|actions)\b[ \t]{0,3}(?:is|was|id|number|no\.?)?[ \t]{0,3}["'`*_#(:=|]{0,4}[ \t]{0,2}["'`*_#(]{0,3}([0-9]{8,16})(?!\w|\.\d)/gi;
+const jobWord = /\bjob(?:[ _-]?id)?\b[ \t]{0,3}(?:is|was)?[ \t]{0,3}["'`*_#(:=|]{0,4}[ \t]{0,2}["'`*_#(]{0,3}([0-9]{5,16})(?!\w|\.\d)/gi;
 const beforeWord =
   /(?<![\w.])([0-9]{8,16})[`*_")]{0,3}[ \t]{1,3}(?:is|was)[ \t]+(?:the|my|our|that)[ \t]+(?:[a-z]{1,12}[ \t]+){0,2}run\b/gi;
 /** A heading of an issue form, then the value. */
 const formField = /^#{1,6}[^\n]{0,100}\brun\b[^\n]{0,100}\n\s{0,20}["'`#]{0,3}([0-9]{1,16})["'`]{0,3}[ \t]*$/gim;
-const relative = /(?<![\w./:-])(?:[\w.-]{1,100}\/[\w.-]{1,100}\/)?actions\/runs\/([0-9]{1,16})(?![\w.])/gi;
+const relative = /(?<![\w./:-])(?:[\w.-]{1,100}\/[\w.-]{1,100}\/)?actions\/runs\/([0-9]{1,16})(?!\w|\.\d)/gi;
 const address = /https?:\/\/[^\s<>"'`|\\^{}\u3000-\u303f]{1,2048}/gi;
 
 function idOf(digits: string | undefined): number | undefined {
