@@ -5,6 +5,8 @@
  * were met that no printer sends. Refuses: nothing. Digits are never repaired: `px10` stays `px10`.
  */
 
+import { odd } from './log-text.js';
+
 export interface CleanText {
   readonly text: string;
   /** NUL, ESC, other control characters or zero-width ones were left out. */
@@ -32,19 +34,16 @@ const entityText: Readonly<Record<string, string>> = {
   '&nbsp;': ' ',
 };
 
-export function cleanText(text: string): CleanText {
+/** `oddness`: sum of the `odd` values of what `text` holds; what it does not hold is not looked for. */
+export function cleanText(text: string, oddness: number): CleanText {
   let clean = text;
-  let foundControls = false;
-  const without = clean.replace(escapes, '').replace(controls, '');
-  if (without.length !== clean.length) {
-    foundControls = true;
-    clean = without;
-  }
-  clean = clean.replace(blanks, ' ').replace(lookalikes, plainForm);
-  if (clean.includes('&')) clean = clean.replace(entities, (entity) => entityText[entity] ?? entity);
-  if (clean.includes('\\')) clean = clean.replace(markdownEscapes, '');
-  if (clean.endsWith('^M')) clean = clean.slice(0, -2);
-  return { text: clean, controls: foundControls };
+  if ((oddness & (odd.control | odd.foreign)) !== 0) clean = clean.replace(escapes, '').replace(controls, '');
+  const found = clean.length !== text.length;
+  if ((oddness & odd.foreign) !== 0) clean = clean.replace(blanks, ' ').replace(lookalikes, plainForm);
+  if ((oddness & odd.ampersand) !== 0) clean = clean.replace(entities, (entity) => entityText[entity] ?? entity);
+  if ((oddness & odd.backslash) !== 0) clean = clean.replace(markdownEscapes, '');
+  if ((oddness & odd.caret) !== 0 && clean.endsWith('^M')) clean = clean.slice(0, -2);
+  return { text: clean, controls: found };
 }
 
 function plainForm(character: string): string {

@@ -4,11 +4,11 @@
  * In: the words as read. Out: memory that holds a word only where the log leaves no doubt about its address and value.
  * Refuses: to place a word at an address that the rows around it contradict.
  */
-import { runtimeAddress, type WordSize } from '../addresses.js';
+import type { WordSize } from '../addresses.js';
 import { limits } from '../limits.js';
 import { say } from '../sentence.js';
 import type { StackMemory, StackWord } from './crash-log.js';
-import type { DumpNote, OpenDump, RawWord } from './open-dump.js';
+import type { DumpNote, OpenDump } from './open-dump.js';
 import { stackMemory } from './stack-memory.js';
 
 export function checkStack(
@@ -19,7 +19,7 @@ export function checkStack(
   notes: DumpNote[],
 ): StackMemory {
   const step = BigInt(width);
-  const kept = withoutDoubt(dump.words, step, stackPointer, notes);
+  const kept = isOneRow(dump.words, step, stackPointer) ? dump.words : withoutDoubt(dump.words, step, stackPointer, notes);
   if (dump.words.length >= limits.stackWords) {
     notes.push({
       kind: 'too-many',
@@ -87,11 +87,21 @@ export function checkStack(
   return stackMemory(kept, width, complete);
 }
 
+/** From the printed stack pointer on, without a gap: nothing to doubt. */
+function isOneRow(words: readonly StackWord[], step: bigint, stackPointer: bigint | undefined): boolean {
+  let wanted = stackPointer;
+  for (const { address } of words) {
+    if (address !== wanted) return false;
+    wanted += step;
+  }
+  return true;
+}
+
 function last<T>(items: readonly T[]): T | undefined {
   return items[items.length - 1];
 }
 
-function withoutDoubt(words: readonly RawWord[], step: bigint, stackPointer: bigint | undefined, notes: DumpNote[]): StackWord[] {
+function withoutDoubt(words: readonly StackWord[], step: bigint, stackPointer: bigint | undefined, notes: DumpNote[]): StackWord[] {
   const values = new Map<bigint, bigint>();
   const doubtful = new Set<bigint>();
   const kept: StackWord[] = [];
@@ -107,7 +117,7 @@ function withoutDoubt(words: readonly RawWord[], step: bigint, stackPointer: big
     const known = values.get(word.address);
     if (known === undefined) {
       values.set(word.address, word.value);
-      kept.push({ address: runtimeAddress(word.address), value: word.value, line: word.line });
+      kept.push(word);
       continue;
     }
     if (known === word.value) {
@@ -128,7 +138,7 @@ function withoutDoubt(words: readonly RawWord[], step: bigint, stackPointer: big
  * The rows around it tell: they leave exactly its own place between them and it is not there, or it is at no word's place.
  * Before the first row the printed stack pointer stands in.
  */
-function isStray(words: readonly RawWord[], index: number, step: bigint, stackPointer: bigint | undefined): boolean {
+function isStray(words: readonly StackWord[], index: number, step: bigint, stackPointer: bigint | undefined): boolean {
   const word = words[index];
   if (word === undefined) return false;
   const before = words[index - 1]?.address ?? (index === 0 && stackPointer !== undefined ? stackPointer - step : undefined);

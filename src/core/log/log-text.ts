@@ -15,18 +15,47 @@ const CR = 0x0d;
 const TAB = 0x09;
 const BLANK = 0x20;
 const TILDE = 0x7e;
-/** Of these, HTML entities, `^M` and Markdown escapes are made; plain otherwise. */
-const AMPERSAND = 0x26;
-const CARET = 0x5e;
-const BACKSLASH = 0x5c;
+const { max } = Math;
+
+/** What a segment holds that `cleanText` may have to change. */
+export const odd = { control: 1, foreign: 2, ampersand: 4, caret: 8, backslash: 16 } as const;
 
 export interface Segment {
   readonly text: string;
   readonly line: LineNumber;
-  /** Holds a character that `cleanText` may change. */
-  readonly odd: boolean;
+  /** Sum of `odd` values; 0 for plain text. */
+  readonly odd: number;
+  /** `lettersOf(text)`. */
+  readonly letters: number;
   /** Characters beyond `limits.logLineBytes`, which were left out. */
   readonly dropped: number;
+}
+
+/** For each code up to 127 its bit: letters without case, the digit 0, and marks that patterns are made of. */
+const letterBits = new Int32Array(128);
+for (let bit = 0; bit < 26; bit += 1) {
+  letterBits[0x41 + bit] = 1 << bit;
+  letterBits[0x61 + bit] = 1 << bit;
+}
+for (const [index, mark] of ['(', '=', '[', ':', "'", '0'].entries()) letterBits[mark.charCodeAt(0)] = 1 << (26 + index);
+
+/** For each code below 127 what is odd about it. */
+const oddBits = new Uint8Array(128);
+for (let code = 0; code < 128; code += 1) if (code < BLANK || code > TILDE) oddBits[code] = odd.control;
+oddBits[TAB] = 0;
+oddBits[0x26] = odd.ampersand;
+oddBits[0x5e] = odd.caret;
+oddBits[0x5c] = odd.backslash;
+
+/** A set of the characters in `text`: a literal cannot stand in a text whose set lacks one of its bits. */
+export function lettersOf(text: string): number {
+  const { length } = text;
+  let letters = 0;
+  for (let i = 0; i < length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code < 128) letters |= letterBits[code] ?? 0;
+  }
+  return letters;
 }
 
 export function logSource(text: string): LogSource {
@@ -66,22 +95,27 @@ export function forEachSegment(text: string, end: number, take: (segment: Segmen
   let line = 1;
   let start = 0;
   let blank = true;
-  let odd = false;
+  let oddness = 0;
+  let letters = 0;
   for (let i = 0; i <= end; i += 1) {
     const code = i < end ? text.charCodeAt(i) : LF;
     if (code === LF || code === CR) {
       if (!blank) {
-        const dropped = i - start - limits.logLineBytes;
-        const stop = dropped > 0 ? start + limits.logLineBytes : i;
-        take({ text: text.slice(start, stop), line, odd, dropped: dropped > 0 ? dropped : 0 });
+        const dropped = max(0, i - start - limits.logLineBytes);
+        take({ text: text.slice(start, i - dropped), line, odd: oddness, letters, dropped });
       }
       if (code === LF) line += 1;
       start = i + 1;
       blank = true;
-      odd = false;
+      oddness = 0;
+      letters = 0;
+    } else if (code >= 128) {
+      blank = false;
+      oddness |= odd.foreign;
     } else if (code !== BLANK && code !== TAB) {
       blank = false;
-      if (code < BLANK || code > TILDE || code === AMPERSAND || code === CARET || code === BACKSLASH) odd = true;
+      oddness |= oddBits[code] ?? 0;
+      letters |= letterBits[code] ?? 0;
     }
   }
 }

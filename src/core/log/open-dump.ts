@@ -4,22 +4,16 @@
  * In: records, each with its line. Out: what `closeDump` makes a `CpuCrash` of. Refuses: nothing; a record that cannot be
  * trusted becomes a damage note, and its value stays unknown.
  */
-import type { WordSize } from '../addresses.js';
+import { runtimeAddress, type WordSize } from '../addresses.js';
 import { limits } from '../limits.js';
 import { type Sentence, say } from '../sentence.js';
-import type { DamageKind, LineNumber } from './crash-log.js';
+import type { DamageKind, LineNumber, StackWord } from './crash-log.js';
 import type { DumpRecord, RecordFault } from './dialects/xmhf-records.js';
 
 export interface DumpNote {
   readonly kind: DamageKind;
   readonly line: LineNumber;
   readonly detail: Sentence;
-}
-
-export interface RawWord {
-  readonly address: bigint;
-  readonly value: bigint;
-  readonly line: LineNumber;
 }
 
 /** Counters of the scan at one moment, to tell later what stood between two records. */
@@ -52,7 +46,7 @@ export interface OpenDump {
   shortened: boolean;
   readonly registers: Map<string, bigint>;
   readonly segments: Map<string, bigint>;
-  readonly words: RawWord[];
+  readonly words: StackWord[];
   readonly recordLines: Map<string, LineNumber>;
   /** Votes for the width: bytes of a word to number of records that show it. */
   readonly widths: Map<WordSize, number>;
@@ -158,7 +152,7 @@ export function addRecord(dump: OpenDump, record: DumpRecord, faults: readonly R
     case 'stack':
       if (record.width !== undefined) vote(dump, record.width);
       if (record.address !== undefined && record.value !== undefined && faults.length === 0) {
-        dump.words.push({ address: record.address, value: record.value, line });
+        dump.words.push({ address: runtimeAddress(record.address), value: record.value, line });
       } else dump.unreadWords += 1;
       return;
     case 'stack-end':
@@ -202,6 +196,10 @@ function vote(dump: OpenDump, width: WordSize): void {
 }
 
 function noteFault(dump: OpenDump, record: DumpRecord, fault: RecordFault, line: LineNumber): void {
+  if (dump.notes.length >= limits.damage) {
+    dump.unkept += 1;
+    return;
+  }
   const where = record.kind === 'stack' ? 'stack word' : record.kind;
   switch (fault.kind) {
     case 'bad-digit':

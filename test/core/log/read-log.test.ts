@@ -307,6 +307,7 @@ describe('line ends', () => {
     expect(kinds(log)).not.toContain('foreign-tail');
     expect(kinds(log)).not.toContain('header-not-at-line-start');
     expect(log.boots[0]?.revision).toBe(revision);
+    expect(log.crashes.map((crash) => crash.boot)).toEqual([0, 0]);
     expect(log.facts.imageLength?.value).toBe(0x266014);
   });
 

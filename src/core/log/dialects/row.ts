@@ -5,6 +5,7 @@
  * every pattern is sticky and starts at (or a bounded way before) a literal that a plain search has found.
  */
 import type { LineNumber } from '../crash-log.js';
+import { lettersOf } from '../log-text.js';
 
 export interface RowContext {
   readonly line: LineNumber;
@@ -26,21 +27,33 @@ export interface Row<State> {
   take(state: State, match: RegExpExecArray, context: RowContext): void;
 }
 
-/** Runs every row over the segment. Answers the sum of the evidence. */
-export function runRows<State>(rows: readonly Row<State>[], state: State, text: string, line: LineNumber): number {
+/** Rows with the set of characters that each one's literal needs. */
+export interface RowTable<State> {
+  readonly rows: readonly (Row<State> & { readonly needs: number })[];
+}
+
+export function rowTable<State>(rows: readonly Row<State>[]): RowTable<State> {
+  return { rows: rows.map((row) => ({ ...row, needs: lettersOf(row.probe) })) };
+}
+
+/** Runs every row over the segment; `letters` is `lettersOf(text)`. Answers the sum of the evidence. */
+export function runRows<State>(table: RowTable<State>, state: State, text: string, letters: number, line: LineNumber): number {
   let worth = 0;
-  for (const row of rows) {
+  for (const row of table.rows) {
+    if ((letters & row.needs) !== row.needs) continue;
     let at = text.indexOf(row.probe);
     while (at >= 0) {
       row.pattern.lastIndex = at;
       const match = row.pattern.exec(text);
-      if (match === null) at = text.indexOf(row.probe, at + 1);
-      else {
-        const cpu = cpuBefore(text, at);
-        row.take(state, match, cpu === undefined ? { line, text, at } : { line, text, at, cpu });
-        worth += row.worth;
-        at = text.indexOf(row.probe, Math.max(row.pattern.lastIndex, at + 1));
+      if (match === null) {
+        at = text.indexOf(row.probe, at + 1);
+        continue;
       }
+      const cpu = cpuBefore(text, at);
+      row.take(state, match, cpu === undefined ? { line, text, at } : { line, text, at, cpu });
+      worth += row.worth;
+      const end = row.pattern.lastIndex;
+      at = text.indexOf(row.probe, end > at ? end : at + 1);
     }
   }
   return worth;

@@ -17,8 +17,8 @@ import { type RecordRead, recordAt } from './xmhf-records.js';
 import { damagedRecord, joinRecords, mergeHeaders, pairsGoOn, untaggedHeader, untaggedRecord } from './xmhf-torn.js';
 
 export interface DumpScan {
-  /** True when the segment held a record. */
-  take(text: string, line: LineNumber, boot: number | undefined, controls: boolean): boolean;
+  /** What the segment held: no record, records among other text, or records alone. */
+  take(text: string, line: LineNumber, boot: number | undefined, controls: boolean): 'none' | 'some' | 'whole';
   finish(): DumpScanResult;
 }
 
@@ -48,6 +48,9 @@ export function dumpScan(): DumpScan {
   let foreign = 0;
   let records = 0;
   let carry: Carry | undefined;
+  /** What `someOpen` found, and at which count of records. */
+  let waits = false;
+  let waitingAt = 0;
   /** Records in lines that hold more than two: newlines became blanks. */
   let crowded = 0;
   let crowdedLine: LineNumber | undefined;
@@ -101,7 +104,7 @@ export function dumpScan(): DumpScan {
     });
   }
 
-  function take(given: string, line: LineNumber, boot: number | undefined, controls: boolean): boolean {
+  function take(given: string, line: LineNumber, boot: number | undefined, controls: boolean): 'none' | 'some' | 'whole' {
     const waiting = carry;
     carry = undefined;
     const rest = waiting === undefined ? { text: given, from: 0, found: 0 } : goOn(waiting, given, line, boot);
@@ -110,6 +113,7 @@ export function dumpScan(): DumpScan {
     let tailFrom = rest.from;
     let owner: OpenDump | undefined;
     let unread = false;
+    let whole = rest.found === 0;
     for (let tag = nextTag(text, rest.from); tag !== undefined; ) {
       const read = recordAt(text, tag.end);
       if (read === undefined) {
@@ -118,6 +122,7 @@ export function dumpScan(): DumpScan {
         continue;
       }
       const before = text.slice(tailFrom, tag.at);
+      if (tailFrom < tag.at) whole = false;
       if (owner !== undefined) noteTail(owner, line, before);
       else if (found === 0) prefix.add(before);
       found += 1;
@@ -145,14 +150,20 @@ export function dumpScan(): DumpScan {
       tag = nextTag(text, read.end);
       if (tag !== undefined) carry = undefined;
     }
-    if (owner !== undefined) noteTail(owner, line, text.slice(tailFrom));
+    if (tailFrom < text.length) {
+      whole = false;
+      if (owner !== undefined) noteTail(owner, line, text.slice(tailFrom));
+    }
     if (found > 2) {
       crowded += found;
       crowdedLine ??= line;
     }
-    if (found === 0) found = takeUntagged(text, line, boot);
+    if (found === 0) {
+      whole = false;
+      found = takeUntagged(text, line, boot);
+    }
     if (found === 0 && !unread) takeForeign(text, line);
-    return found > 0;
+    return found === 0 ? 'none' : whole ? 'whole' : 'some';
   }
 
   /** The next segment after a broken record: the two are put together where that makes the record whole. */
@@ -181,6 +192,16 @@ export function dumpScan(): DumpScan {
     return { text: joined.text, from: joined.read.end, found: 1 };
   }
 
+  /** True while a dump waits for records. */
+  function someOpen(): boolean {
+    if (waitingAt !== records) {
+      waitingAt = records;
+      waits = false;
+      for (const dump of open.values()) waits ||= !dump.ended;
+    }
+    return waits;
+  }
+
   function giveUp(torn: Carry, boot: number | undefined): void {
     const tag = nextTag(torn.text, 0);
     const read = tag === undefined ? undefined : recordAt(torn.text, tag.end);
@@ -205,7 +226,7 @@ export function dumpScan(): DumpScan {
         return 1;
       }
     }
-    if (dumps.length === 0) return 0;
+    if (!someOpen()) return 0;
     const read = damagedRecord(text);
     if (read === undefined) return 0;
     addOrphan(read, line);

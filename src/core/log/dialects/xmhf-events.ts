@@ -6,7 +6,7 @@
  */
 import { limits } from '../../limits.js';
 import type { LineNumber, LogEvent, LogEventKind } from '../crash-log.js';
-import type { Row, RowContext } from './row.js';
+import { type Row, type RowContext, type RowTable, rowTable } from './row.js';
 
 interface Torn {
   readonly text: string;
@@ -187,7 +187,7 @@ function guest(kind: LogEventKind, probe: string, pattern: RegExp): Row<EventSta
   };
 }
 
-export const eventRows: readonly Row<EventState>[] = [
+export const eventRows: RowTable<EventState> = rowTable([
   {
     probe: ': assert failed: ',
     pattern: /: assert failed: ([^\r\n]{0,1024})/y,
@@ -325,4 +325,4 @@ export const eventRows: readonly Row<EventState>[] = [
   halt('alting!', /alting!/y),
   halt('HALTING!', /HALTING!/y),
   halt('Unhandled Task Switch. Halt!', /Unhandled Task Switch\. Halt!/y),
-];
+]);

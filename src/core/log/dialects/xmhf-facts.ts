@@ -7,7 +7,7 @@
 import type { Arch } from '../../addresses.js';
 import { limits } from '../../limits.js';
 import type { Boot, CpuidReading, GuestMsrAccess, LineNumber, LogFacts, MsrReading, VmcsField } from '../crash-log.js';
-import type { Row } from './row.js';
+import { type Row, type RowTable, rowTable } from './row.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -117,7 +117,7 @@ const banner = (probe: string, name: string): Row<FactState> => ({
 const hashBytes = '((?:[0-9a-f]{2} ?){16,20})';
 
 /** Rows for lines of any shape. */
-export const factRows: readonly Row<FactState>[] = [
+export const factRows: RowTable<FactState> = rowTable([
   banner('eXtensible Modular Hypervisor Framework (XMHF)', 'XMHF'),
   banner('Lightweight Hypervisor (LHV)', 'LHV'),
   banner('Small Hyper Visor (SHV)', 'SHV'),
@@ -278,10 +278,10 @@ export const factRows: readonly Row<FactState>[] = [
   milestone('application processors awake', 'APs all awake'),
   milestone('application processors', 'BSP rallying APs'),
   milestone('partition', 'xmhf_runtime_main['),
-];
+]);
 
 /** Rows for lines that hold `CPU(0x`; the engine looks for that once. */
-export const cpuFactRows: readonly Row<FactState>[] = [
+export const cpuFactRows: RowTable<FactState> = rowTable([
   {
     probe: 'vcpu->',
     pattern: /vcpu->(vmcs\.)?([A-Za-z][A-Za-z0-9_]{0,60}(?:\[[0-9a-f]{1,2}\])?)=0x([0-9a-f]{16}|[0-9a-f]{8})/y,
@@ -385,4 +385,4 @@ export const cpuFactRows: readonly Row<FactState>[] = [
   milestone('extended page tables', 'Activated VMX EPTs'),
   milestone('guest state written', 'VMWRITEs success'),
   milestone('guest starts', 'SIPI signal received'),
-];
+]);

@@ -4,6 +4,7 @@
  * In: segments and pieces. Out: records. Refuses: pieces that do not make a whole record together.
  */
 import { say } from '../../sentence.js';
+import { longestPrefix } from '../line-prefix.js';
 import { addNote, type OpenDump } from '../open-dump.js';
 import { nextTag } from './cpu-tag.js';
 import { type RecordRead, recordAt } from './xmhf-records.js';
@@ -63,7 +64,9 @@ const tagRemains = /(?:^|[^\w])(?:\[?\S{1,2}\]|\[\S{1,3}|\S\S[\])}]|[[({]\S{2}\S
 /** A record of a tagged dump whose tag cannot be read: a stack record, or another with the remains of a tag before it. */
 export function damagedRecord(text: string): RecordRead | undefined {
   const stack = text.indexOf('Stack(');
-  const at = stack >= 0 ? stack : (untaggedStart.exec(text)?.index ?? -1);
+  // Behind a prefix and a tag at most, and every record but a marker holds a number or dashes.
+  const head = stack >= 0 || (!text.includes('0x') && !text.includes('--')) ? undefined : text.slice(0, longestPrefix + 40);
+  const at = head === undefined ? stack : (untaggedStart.exec(head)?.index ?? -1);
   if (at < 0) return undefined;
   if (!tagRemains.test(text.slice(at > 12 ? at - 12 : 0, at)) && stack < 0) return undefined;
   return recordAt(text, at);

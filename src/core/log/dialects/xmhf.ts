@@ -10,7 +10,7 @@ import { say } from '../../sentence.js';
 import { cleanText } from '../clean-text.js';
 import { archOf, closeDump, isDump, type LogContext } from '../close-dump.js';
 import type { CpuCrash, Damage, Era, LogFacts, LogSource } from '../crash-log.js';
-import type { Segment } from '../log-text.js';
+import { lettersOf, type Segment } from '../log-text.js';
 import { dumpWidth, type OpenDump } from '../open-dump.js';
 import type { DialectReader, DialectReading } from './dialect.js';
 import { runRows } from './row.js';
@@ -20,6 +20,9 @@ import { bootIndex, cpuFactRows, type FactState, factRows, factState } from './x
 
 /** One dump header, one banner or one `Fatal:` line is enough; so are a few lines of boot text. */
 const enough = 4;
+const cpuLabel = lettersOf('CPU(0x');
+/** Every condition is quoted. */
+const quoted = lettersOf("ti '");
 /** No line of this dialect is shorter. */
 const shortest = 6;
 
@@ -45,10 +48,11 @@ export function xmhfReader(): DialectReader {
         });
       }
     }
-    let { text } = segment;
+    let { text, letters } = segment;
     let controls = false;
-    if (segment.odd) {
-      const clean = cleanText(text);
+    if (segment.odd !== 0) {
+      const clean = cleanText(text, segment.odd);
+      if (clean.text !== text) letters = lettersOf(clean.text);
       text = clean.text;
       controls = clean.controls;
       if (controls) {
@@ -56,18 +60,21 @@ export function xmhfReader(): DialectReader {
         oddLines += 1;
       }
     }
-    if (text.length < shortest) {
+    // Most lines of a log with crashes are records and nothing else; where other text comes first it may hold the banner.
+    const early = text.startsWith('[') ? dumps.take(text, line, bootIndex(facts), controls) : undefined;
+    if (early === 'whole' || text.length < shortest) {
+      if (early === undefined) dumps.take(text, line, bootIndex(facts), controls);
+      else score += 1;
       if (events.torn !== undefined) takeAssertion(events, text, line);
-      dumps.take(text, line, bootIndex(facts), controls);
       return;
     }
-    score += runRows(factRows, facts, text, line);
-    if (text.includes('CPU(0x')) score += runRows(cpuFactRows, facts, text, line);
+    score += runRows(factRows, facts, text, letters, line);
+    if ((letters & cpuLabel) === cpuLabel && text.includes('CPU(0x')) score += runRows(cpuFactRows, facts, text, letters, line);
     const boot = bootIndex(facts);
     events.boot = boot;
-    score += takeAssertion(events, text, line);
-    score += runRows(eventRows, events, text, line);
-    if (dumps.take(text, line, boot, controls)) score += 1;
+    if (events.torn !== undefined || (letters & quoted) === quoted) score += takeAssertion(events, text, line);
+    score += runRows(eventRows, events, text, letters, line);
+    if ((early ?? dumps.take(text, line, boot, controls)) !== 'none') score += 1;
   }
 
   function finish(source: LogSource): DialectReading {
