@@ -40,7 +40,7 @@ export interface Scene {
 
 /** `only`: the images of the run; left out, all of the first six. */
 export function scene(given: Parameters<typeof createStandIn>[0] = {}, only?: readonly string[]): Scene {
-  const standIn = createStandIn(given);
+  const standIn = createStandIn({ now: () => Date.parse('2026-06-01T12:00:00Z'), ...given });
   addIssue(standIn, { number: 12, body: 'It worked last week.' });
   const run = addRun(standIn, { id: 9_876_543_210, headSha: 'a'.repeat(40) });
   const names = only ?? readdirSync(`${root}fixtures/images`).slice(0, 6);
@@ -51,7 +51,7 @@ export function scene(given: Parameters<typeof createStandIn>[0] = {}, only?: re
   return { standIn, run };
 }
 
-export function questionText(run: StandInRun, log = caseLog): string {
+export function questionText(run: Pick<StandInRun, 'id'>, log = caseLog): string {
   return `It hangs at boot. The build is run ${run.id}.\n\n\`\`\`\n${log}\n\`\`\`\n`;
 }
 
