@@ -103,7 +103,11 @@ export function cpuFacts(log: CrashLog, about: CpuQuestion): CpuFacts {
       const read = readSuccessfully(vmxFirst, vmxLastAlways);
       return read && { value: 1n, from: say`MSR ${hex(read.address)} could be read, ${[`line ${read.line}`]}`, line: read.line };
     }
-    if (isBit(0x8000_0001, 'EDX', 29) && about.arch === 'amd64') return { value: 1n, from: say`the code that crashed is 64-bit code` };
+    if (isBit(0x8000_0001, 'EDX', 29)) {
+      if (about.arch === 'amd64') return { value: 1n, from: say`the code that crashed is 64-bit code` };
+      const efer = msr(0xc000_0080);
+      if (efer !== undefined && ((efer.value >> 10n) & 1n) === 1n) return { value: 1n, from: efer.from, line: efer.line };
+    }
     return undefined;
   };
 

@@ -19,6 +19,7 @@ import type { DiagnosedImage } from './instruction.js';
 import { assertionBefore, invalidOpcode } from './invalid-opcode.js';
 import { machineCheck } from './machine-check.js';
 import { msrSuspect } from './msr.js';
+import { nestedException } from './nested.js';
 import { otherFault } from './other-fault.js';
 import { pageFault } from './page-fault.js';
 import { stackOverflow, wildJump } from './stack.js';
@@ -72,6 +73,7 @@ function crashVerdicts(context: CrashContext): readonly Verdict[] {
   if (entry !== undefined) return [entry];
   const msr = msrSuspect(context);
   const beside = [stackOverflow(context), wildJump(context)].filter((verdict) => verdict !== undefined);
+  const nested = nestedException(context);
   // The MSR is the story of its own #GP; of a page fault it is one half.
   const fault = msr !== undefined && context.crash.fault.vector === generalProtection ? undefined : faultVerdict(context);
   return [
@@ -81,6 +83,7 @@ function crashVerdicts(context: CrashContext): readonly Verdict[] {
     ...(fault === undefined || beside.some((verdict) => verdict.findings.some((finding) => finding.finding === 'wild-jump'))
       ? []
       : [fault]),
+    ...(nested === undefined ? [] : [nested]),
   ];
 }
 

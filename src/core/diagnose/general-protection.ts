@@ -9,7 +9,8 @@ import { type Sentence, say } from '../sentence.js';
 import { type CrashContext, instructionEvidence, recordLine, type Verdict, verdict, wouldShowInstruction } from './crash-context.js';
 import type { Evidence, Finding, FindingKind } from './diagnosis.js';
 import { isCanonical, selectorError, selectorSentence, vectorName, vectors } from './fault.js';
-import { accessText, memoryAccesses } from './memory-access.js';
+import { registerValue } from './instruction.js';
+import { accessText, asText, memoryAccesses } from './memory-access.js';
 import { privilegedCauses, requiredAlignment } from './privileged.js';
 
 const stackSegment = 12;
@@ -84,10 +85,32 @@ function elsewhere(context: CrashContext, vector: number): readonly Sentence[] {
   return other === undefined ? [] : [say`CPU ${other.cpu} printed ${vectorName(vector)} itself (${[`line ${other.line}`]}).`];
 }
 
+/** Where RET, or an indirect JMP or CALL, was to go: a target that is not canonical faults at the instruction. */
+function badTarget(context: CrashContext): Sentence | undefined {
+  const { crash, instruction, registers } = context;
+  if (instruction === undefined || crash.arch !== 'amd64') return undefined;
+  const { flow, operands } = instruction.instruction;
+  if (flow === 'return') {
+    const { sp } = crash.fault.interrupted;
+    const target = sp === undefined ? undefined : crash.stack.wordAt(sp);
+    if (target === undefined || isCanonical(target)) return undefined;
+    return say`the return address on the stack, ${hex(target)}${asText(target)}, is not canonical: the stack was overwritten`;
+  }
+  const [operand] = operands;
+  if ((flow !== 'indirect-call' && flow !== 'indirect-jump') || operand?.kind !== 'register') return undefined;
+  const target = registerValue(registers, operand.register);
+  if (target === undefined || isCanonical(target)) return undefined;
+  return say`the target in ${operand.register}, ${hex(target)}${asText(target)}, is not canonical`;
+}
+
 /** What is certainly wrong with the address of a memory operand. */
 function badAddress(context: CrashContext, vector: number): Sentence | undefined {
   const { crash, instruction } = context;
   if (instruction === undefined) return undefined;
+  if (vector === generalProtection) {
+    const target = badTarget(context);
+    if (target !== undefined) return target;
+  }
   for (const access of memoryAccesses(context)) {
     if (access.address === undefined) continue;
     if (crash.arch === 'amd64' && !isCanonical(access.address)) {

@@ -53,7 +53,7 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
   if (instruction.instruction.flow === 'stop') {
     const [name] = innermostFunctions(context.frames);
     const explanation: Sentence[] = [
-      say`${text} is put there on purpose: by an assertion, a BUG macro, ${'abort()'}, or by the compiler where code cannot be reached.`,
+      say`${text} is put there on purpose: by an assertion, a BUG macro or ${'abort()'}, or by the compiler where code can only be reached by an error, such as a division by zero.`,
     ];
     if (assertion !== undefined) explanation.push(say`The log prints an assertion just before: that is the cause.`);
     const where = name === undefined ? say`` : say` in ${name}`;

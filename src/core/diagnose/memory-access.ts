@@ -80,6 +80,14 @@ export function accessText(access: MemoryAccess): Sentence {
   return [`${verb} `, { code: hex(access.address) }, ...(direct ? [] : [' through ', { code: access.through }])];
 }
 
+/** ` (the text "4141")` for a value whose bytes are all printable: text that was written over it. Empty for any other. */
+export function asText(value: bigint): Sentence {
+  const bytes: number[] = [];
+  for (let rest = value; rest !== 0n; rest >>= 8n) bytes.push(Number(rest & 0xffn));
+  const printable = bytes.length >= 4 && bytes.length % 4 === 0 && bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
+  return printable ? say` (the text ${String.fromCharCode(...bytes)})` : [];
+}
+
 /** `.data (g_vcpubuffers+0x20)`: what lies at a runtime address in one of the images. */
 export function placeOf(context: CrashContext, address: bigint): Sentence | undefined {
   for (const { image, bias } of context.images) {

@@ -84,6 +84,12 @@ function writtenOut(address: number, value: bigint, facts: CpuFacts): Sentence[]
 
   if (address === 0x1b) {
     if (bitOf(value, 10) && !bitOf(value, 11)) broken.push(say`EXTD (bit 10) is 1 while EN (bit 11) is 0`);
+    if (before !== undefined && !before.unavailable) {
+      const was = say`(it was ${hex(before.value)}, ${[`line ${before.line}`]})`;
+      if (bitOf(before.value, 10) && !bitOf(value, 10) && bitOf(value, 11))
+        broken.push(say`x2APIC mode cannot go back to xAPIC mode ${was}`);
+      if (!bitOf(before.value, 11) && bitOf(value, 10)) broken.push(say`a disabled APIC cannot enter x2APIC mode at once ${was}`);
+    }
     if (bitOf(value, 10) && cpuidBit(1, 'ECX', 21) === 0n) broken.push(say`EXTD (bit 10) is 1 on a CPU without x2APIC`);
   }
   if (address === 0x3a && before !== undefined && !before.unavailable && bitOf(before.value, 0)) {

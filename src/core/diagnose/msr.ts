@@ -58,7 +58,7 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
 
   const told = tell(context, { address, rows: existence, row, access: found.access, value, isGuest: origin !== undefined, suspect });
   const ecxEvidence: Evidence = {
-    text: say`${crash.arch === 'i386' ? 'ECX' : 'RCX'} is ${hex(ecx)}`,
+    text: say`ECX is ${hex(ecx)}`,
     ...recordLine(crash, crash.arch === 'i386' ? 'ecx' : 'rcx'),
   };
   const guard =
@@ -129,7 +129,8 @@ function accessAt(context: CrashContext, address: number, rows: readonly MsrRow[
     if (vector === pageFault && (access === 'read' || isFetch(errorCode))) return undefined;
     return { grade: 'confirmed', access, evidence: [instructionEvidence(instruction), ...errorEvidence] };
   }
-  if (vector !== generalProtection || context.undecodable !== undefined) return undefined;
+  if (context.undecodable !== undefined) return undefined;
+  if (vector !== generalProtection) return undefined;
 
   const helper = helperNamed(context);
   if (helper !== undefined) return { grade: 'likely', access: helper.access, evidence: [helper.evidence, ...errorEvidence] };

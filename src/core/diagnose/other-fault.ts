@@ -87,15 +87,16 @@ function divide(context: CrashContext, make: Make): Verdict {
       return verdict(make('other-fault', say`The quotient of ${text} does not fit: ${operand.register} is ${hex(value)}, not zero`));
     }
   }
-  const explanation: Sentence[] = [];
   if (operand.kind === 'memory') {
     const address = operandAddress(operand, registers, crash.arch, instruction.loaded.bias);
-    const value = address === undefined || operand.size === 0 ? undefined : crash.stack.read(address, operand.size);
+    const { sp } = crash.fault.interrupted;
+    // What lies below the stack pointer was overwritten by the handler.
+    const value = address === undefined || sp === undefined || address < sp ? undefined : crash.stack.read(address, operand.size);
     if (address !== undefined && value === 0n) {
-      explanation.push(say`The dumped stack word at ${hex(address)}, the divisor, is 0.`);
+      return verdict(make('other-fault', say`${text} divides by zero: the divisor at ${hex(address)}, on the stack, is 0`));
     }
   }
-  return verdict(make('other-fault', say`${text} divides by zero, or its quotient does not fit`, explanation));
+  return verdict(make('other-fault', say`${text} divides by zero, or its quotient does not fit`));
 }
 
 function doubleFaultLooks(context: CrashContext): readonly Sentence[] {

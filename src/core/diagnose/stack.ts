@@ -10,6 +10,7 @@ import { type Sentence, say } from '../sentence.js';
 import { type CrashContext, functionNames, recordLine, type Verdict, verdict } from './crash-context.js';
 import type { Evidence } from './diagnosis.js';
 import { pageFaultError } from './fault.js';
+import { asText } from './memory-access.js';
 
 /** Of XMHF: `g_cpustacks` holds one of these for each CPU (RUNTIME_STACK_SIZE). */
 const stackSize: Readonly<Record<Arch, bigint>> = { i386: 0x4000n, amd64: 0x10000n };
@@ -65,7 +66,8 @@ export function wildJump(context: CrashContext): Verdict | undefined {
   if (pc === undefined || vector === undefined || !pcVectors.includes(vector) || crash.fault.printed !== undefined) return undefined;
   const base = { finding: 'wild-jump', crash: context.index } as const;
   const pcEvidence: Evidence = { text: say`the PC is ${hex(pc)}`, ...recordLine(crash, 'pc') };
-  const explanation = callerSentences(context);
+  const caller = callBefore(context);
+  const explanation = caller === undefined ? [] : [caller];
   const isFetch = vector === pageFaultVector && errorCode !== undefined && pageFaultError(errorCode).fetch;
 
   if (pc < nullPage && !inImage(context, pc)) {
@@ -84,6 +86,16 @@ export function wildJump(context: CrashContext): Verdict | undefined {
     const claim = say`A jump to where no code is: the CPU could not fetch an instruction at ${hex(pc)}`;
     return verdict({ ...base, grade: 'confirmed', claim, explanation, evidence: [pcEvidence] });
   }
+  if (images.length === 0 || inImage(context, pc)) return undefined;
+  if (caller !== undefined) {
+    const claim = say`A call to where no code is: the PC is ${hex(pc)}${asText(pc)}, which no image holds`;
+    return verdict({ ...base, grade: 'likely', claim, explanation, evidence: [pcEvidence] });
+  }
+  if (asText(pc).length > 0) {
+    const claim = say`A jump to where no code is: the PC is ${hex(pc)}${asText(pc)}, which no image holds`;
+    const overwritten = say`The PC is text: most likely a return address or a function pointer was overwritten.`;
+    return verdict({ ...base, grade: 'likely', claim, explanation: [overwritten], evidence: [pcEvidence] });
+  }
   return undefined;
 }
 
@@ -98,19 +110,28 @@ function symbolText(found: { readonly symbol: ElfSymbol; readonly offset: number
   return found === undefined ? say`` : say` (${found.symbol.name}+${hex(found.offset)})`;
 }
 
-/** A CALL to the wrong place has just pushed where it came from. */
-function callerSentences(context: CrashContext): readonly Sentence[] {
-  const { crash, images } = context;
+/** Lengths of an indirect CALL: opcode, ModRM, and what they bring. */
+const indirectCallLengths = [2, 3, 4, 6, 7, 8];
+
+/** An indirect CALL to the wrong place has just pushed where it came from: the word at the stack pointer stands after one. */
+function callBefore(context: CrashContext): Sentence | undefined {
+  const { crash, images, platform } = context;
   const { sp } = crash.fault.interrupted;
   const word = sp === undefined ? undefined : crash.stack.wordAt(sp);
-  if (sp === undefined || word === undefined) return [];
+  if (word === undefined) return undefined;
   for (const { image, bias } of images) {
-    const link = linkAddressOf(word - bias - 1n);
-    if (image.arch !== crash.arch || link === undefined || !image.isCode(link)) continue;
-    const [owner] = image.lookup(link).functions;
-    const name = owner?.name ?? image.symbolAt(link)?.symbol.name;
-    const from = name === undefined ? say`` : say` in ${name}`;
-    return [say`The word at the stack pointer is ${hex(word)}${from}: most likely the call came from there.`];
+    if (image.arch !== crash.arch) continue;
+    for (const length of indirectCallLengths) {
+      const start = linkAddressOf(word - bias - BigInt(length));
+      const bytes = start === undefined || !image.isCode(start) ? undefined : image.bytesAt(start, length);
+      if (start === undefined || bytes === undefined) continue;
+      const [instruction] = platform.decode(bytes, start, image.arch, 1);
+      if (instruction?.flow !== 'indirect-call' || instruction.length !== length) continue;
+      const [owner] = image.lookup(start).functions;
+      const name = owner?.name ?? image.symbolAt(start)?.symbol.name;
+      const from = name === undefined ? [] : say` in ${name}`;
+      return say`The word at the stack pointer is ${hex(word)}${from}, right after ${instruction.text()}: the call came from there.`;
+    }
   }
-  return [];
+  return undefined;
 }

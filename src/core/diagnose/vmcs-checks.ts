@@ -181,7 +181,9 @@ export function guestProblems(dump: VmcsDump, facts: CpuFacts): readonly Sentenc
     problems.push(say`${'guest_CR0'} is ${hex(cr0.value)} (${[`line ${cr0.line}`]}): PG without PE.`);
   if (entries !== undefined && bit(entries.value, 9)) {
     if (cr0 !== undefined && !bit(cr0.value, 31))
-      problems.push(say`the guest is to run in IA-32e mode, but paging is off in ${'guest_CR0'} ${hex(cr0.value)} (${[`line ${cr0.line}`]}).`);
+      problems.push(
+        say`the guest is to run in IA-32e mode, but paging is off in ${'guest_CR0'} ${hex(cr0.value)} (${[`line ${cr0.line}`]}).`,
+      );
     if (cr4 !== undefined && !bit(cr4.value, 5))
       problems.push(say`the guest is to run in IA-32e mode, but PAE is off in ${'guest_CR4'} ${hex(cr4.value)} (${[`line ${cr4.line}`]}).`);
   }

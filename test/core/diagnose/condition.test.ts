@@ -222,6 +222,8 @@ describe('facts of a log', () => {
     const lm = { kind: 'cpuid', leaf: 0x80000001, subleaf: 0, register: 'EDX', high: 29, low: 29 } as const;
     expect(cpuFacts(logOf({}), { cpu: '00', arch: 'amd64' }).bits(lm)?.value).toBe(1n);
     expect(cpuFacts(logOf({}), { cpu: '00', arch: 'i386' }).bits(lm)).toBeUndefined();
+    const efer = logOf({ facts: { msrs: [msr('00', 0xc0000080, 0x500n, 1)] } });
+    expect(cpuFacts(efer, { cpu: '00', arch: 'i386' }).bits(lm)?.value).toBe(1n);
   });
 
   test('on i386 a print that never shows an upper half tells the low half only', () => {

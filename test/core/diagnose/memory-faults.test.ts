@@ -158,6 +158,23 @@ describe('general protection', () => {
     expect(saidBy(diagnoseCase({ ...gp, registers: { rdx: 0x1008n }, code: unaligned }))).not.toContain('aligned');
   });
 
+  test('RET to an address that is not canonical', () => {
+    const overwritten = { sp: 0x1000n, stack: stackOf('amd64', 0x1000n, [0x4141414141414141n]), code: [0xc3] };
+    expect(saidBy(diagnoseCase({ ...gp, ...overwritten }))).toContain(
+      'the return address on the stack, 0x4141414141414141 (the text AAAAAAAA), is not canonical',
+    );
+    const good = { ...overwritten, stack: stackOf('amd64', 0x1000n, [BigInt(codeAt)]) };
+    expect(saidBy(diagnoseCase({ ...gp, ...good }))).toBe('ret raised #GP(0)');
+  });
+
+  test('an indirect call to an address that is not canonical', () => {
+    const code = [0xff, 0xd0]; // call *%rax
+    expect(saidBy(diagnoseCase({ ...gp, registers: { rax: 0x6b6b6b6b6b6b6b6bn }, code }))).toContain(
+      'the target in rax, 0x6b6b6b6b6b6b6b6b (the text kkkkkkkk), is not canonical',
+    );
+    expect(saidBy(diagnoseCase({ ...gp, registers: { rax: 0x10200000n }, code }))).not.toContain('canonical');
+  });
+
   test.each([
     ['vmxon', [0xf3, 0x0f, 0xc7, 0x30], 13, 'FEATURE_CONTROL'],
     ['vmxon', [0xf3, 0x0f, 0xc7, 0x30], 6, 'CR4.VMXE'],
@@ -194,19 +211,35 @@ describe('general protection', () => {
 });
 
 describe('where the PC went', () => {
+  const called = {
+    sp: 0x1000n,
+    stack: stackOf('amd64', 0x1000n, [BigInt(codeAt + 2)]),
+    code: [0xff, 0xd0], // call *%rax
+    symbols: [{ name: 'caller', address: codeAt, size: 4, type: 'function' }],
+  } as const;
+
   test('a null function pointer, with the call it came from', () => {
-    const diagnosis = diagnoseCase({
-      vector: 14,
-      errorCode: 0n,
-      pc: 0n,
-      sp: 0x1000n,
-      stack: stackOf('amd64', 0x1000n, [BigInt(codeAt + 1)]),
-      code: [0xff, 0xd0],
-      symbols: [{ name: 'caller', address: codeAt, size: 4, type: 'function' }],
-    });
+    const diagnosis = diagnoseCase({ ...called, vector: 14, errorCode: 0n, pc: 0n });
     expect(kindsOf(diagnosis)).toEqual(['likely wild-jump']);
     expect(saidBy(diagnosis)).toContain('through a null pointer');
-    expect(saidBy(diagnosis)).toContain('in caller: most likely the call came from there');
+    expect(saidBy(diagnosis)).toContain('in caller, right after call rax: the call came from there');
+  });
+
+  test('a call through a pointer that was overwritten with text', () => {
+    const diagnosis = diagnoseCase({ ...called, vector: 6, pc: 0x30313233n });
+    expect(kindsOf(diagnosis)).toEqual(['likely wild-jump']);
+    expect(saidBy(diagnosis)).toContain('A call to where no code is: the PC is 0x30313233 (the text 3210)');
+  });
+
+  test('a PC that is text, without a call before it', () => {
+    const diagnosis = diagnoseCase({ vector: 6, pc: 0x27272727n, code: [0x90] });
+    expect(saidBy(diagnosis)).toContain('The PC is text');
+    expect(findingOf(diagnoseCase({ vector: 6, pc: 0x27272727n }), 'wild-jump')).toBeUndefined();
+  });
+
+  test('a word at the stack pointer that stands after no call says nothing', () => {
+    const stack = stackOf('amd64', 0x1000n, [BigInt(codeAt + 3)]);
+    expect(findingOf(diagnoseCase({ ...called, stack, vector: 6, pc: 0x40000000n }), 'wild-jump')).toBeUndefined();
   });
 
   test('a jump into data', () => {

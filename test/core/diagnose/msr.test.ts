@@ -208,6 +208,14 @@ describe('writes', () => {
     expect(write(0x3an, 5n).text).not.toContain('locked before');
   });
 
+  test.each([
+    ['x2APIC to xAPIC', 0xfee00d00n, 0xfee00900n, 'x2APIC mode cannot go back to xAPIC mode (it was 0xfee00d00, line 7)'],
+    ['disabled to x2APIC', 0xfee00100n, 0xfee00d00n, 'a disabled APIC cannot enter x2APIC mode at once'],
+  ])('APIC_BASE from %s', (_, before, value, expected) => {
+    expect(write(0x1bn, value, { msrs: [reading(0x1b, before, 7)] }).text).toContain(expected);
+    expect(write(0x1bn, value).text).not.toContain(expected);
+  });
+
   test('reads of a write-only MSR', () => {
     expect(run({ crash: crashOf({ ...gp, registers: { ecx: 0x49n } }), images: code(rdmsr) }).text).toContain('write-only');
   });

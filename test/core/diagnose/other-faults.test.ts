@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { machineCheckCode } from '../../../src/core/diagnose/machine-check.js';
 import type { LogEvent } from '../../../src/core/log/crash-log.js';
+import { stackOf } from '../../build/crash-log.js';
 import { diagnoseCase, kindsOf, namedFrame, saidBy, unknownOf } from '../../build/diagnosed.js';
 
 const assertion = (line: number, cpu?: string): LogEvent => ({
@@ -68,6 +69,16 @@ describe('divide error', () => {
     [{ rcx: 3n }, 'The quotient of div ecx does not fit: ecx is 0x3, not zero'],
   ])('%o', (registers, words) => {
     expect(saidBy(diagnoseCase({ vector: 0, code, registers }))).toContain(words);
+  });
+
+  test('a divisor on the stack, read from the dump', () => {
+    const inMemory = [0xf7, 0x75, 0xf8]; // divl -0x8(%rbp)
+    const parts = { vector: 0, code: inMemory, registers: { rbp: 0x1010n }, stack: stackOf('amd64', 0x1000n, [0n, 0n, 0n]) };
+    // The words of the dump are 8 bytes; the builder reads whole words only.
+    const wide = { ...parts, code: [0x48, ...inMemory] };
+    expect(saidBy(diagnoseCase({ ...wide, sp: 0x1000n }))).toContain('the divisor at 0x1008, on the stack, is 0');
+    expect(saidBy(diagnoseCase({ ...wide, sp: 0x1010n }))).not.toContain('on the stack');
+    expect(saidBy(diagnoseCase(wide))).not.toContain('on the stack');
   });
 
   test('nothing is said of a divisor that was not printed', () => {
@@ -173,5 +184,31 @@ describe('several CPUs', () => {
       ],
     });
     expect(kindsOf(diagnosis)).toEqual(['confirmed msr', 'confirmed msr', 'confirmed machine-check']);
+  });
+});
+
+describe('a fault inside the handler of another', () => {
+  const handler = (vector?: number) => {
+    const { frame, ...rest } = namedFrame('nmi_stub');
+    return { ...rest, frame: { ...frame, kind: 'exception' as const, interrupted: vector === undefined ? {} : { vector } } };
+  };
+
+  test('an NMI', () => {
+    const diagnosis = diagnoseCase({
+      vector: 6,
+      code: [0x0f, 0x0b],
+      frames: [namedFrame('abort'), handler(2), namedFrame('handle_vmxon')],
+    });
+    expect(kindsOf(diagnosis)).toEqual(['confirmed invalid-opcode', 'confirmed nmi']);
+    expect(saidBy(diagnosis)).toContain('inside the handler of an NMI, which had interrupted handle_vmxon');
+  });
+
+  test('a vector that the stack does not tell is not guessed', () => {
+    const said = saidBy(diagnoseCase({ vector: 6, code: [0x0f, 0x0b], frames: [handler(), namedFrame('handle_vmxon')] }));
+    expect(said).toContain('the handler of an exception or interrupt');
+  });
+
+  test('no hardware frame, nothing to say', () => {
+    expect(saidBy(diagnoseCase({ vector: 6, code: [0x0f, 0x0b], frames: [namedFrame('abort')] }))).not.toContain('inside the handler');
   });
 });
