@@ -3,9 +3,9 @@
  *
  * In: the callee's code. Out: bytes popped beyond the return address; the register a thunk sets. Refuses to guess: an unknown callee pops nothing.
  */
-import type { CodeMap } from './code-map.js';
+import type { CodeFunction, CodeMap } from './code-map.js';
 import { registerPart } from './registers.js';
-import { constant, type MachineState, SP, slotOf, unknown } from './values.js';
+import { constant, type MachineState, SP, slotOf, unknown, type Value } from './values.js';
 
 const pops = new WeakMap<CodeMap, Map<number, number>>();
 /** Tail jumps followed from the callee on. */
@@ -60,6 +60,36 @@ export function thunkRegister(map: CodeMap, target: number): number | undefined 
   return registerPart(to.register)?.index;
 }
 
+function afterCall(value: Value, register: number, callee: number | undefined): Value {
+  if (callee === undefined) return unknown;
+  if (value.kind === 'pointer') return { kind: 'survivor', base: value.base, offset: value.offset, callee, register };
+  return value.kind === 'survivor' && value.callee === callee && value.register === register ? value : unknown;
+}
+
+/** Callees below callees that are looked into. */
+const KEEP_DEPTH = 4;
+
+/** Whether no instruction of the function, nor of those it calls or jumps to, writes the register. */
+export function keepsRegister(map: CodeMap, callee: number, register: number, depth = KEEP_DEPTH): boolean {
+  const fn = map.entryAt(callee);
+  const name = map.set.names[register];
+  if (fn === undefined || name === undefined || depth === 0) return false;
+  for (const range of [fn.body, ...fn.cold]) {
+    for (const instruction of map.sweep(range)) {
+      if (instruction.writes.includes(name)) return false;
+      const { flow, target } = instruction;
+      if (flow === 'indirect-call' || flow === 'indirect-jump' || flow === 'interrupt') return false;
+      const leaves = flow === 'call' || ((flow === 'jump' || flow === 'branch') && target !== undefined && !isInside(fn, target));
+      if (leaves && (target === undefined || !keepsRegister(map, target, register, depth - 1))) return false;
+    }
+  }
+  return true;
+}
+
+function isInside(fn: CodeFunction, address: number): boolean {
+  return [fn.body, ...fn.cold].some((range) => address >= range.start && address < range.end);
+}
+
 /** After a call that came back: the convention's scratch registers are gone, and so is everything under SP. */
 export function applyCall(map: CodeMap, state: MachineState, target: number | undefined, popped: number, next: number): void {
   const thunk = target === undefined ? undefined : thunkRegister(map, target);
@@ -67,7 +97,7 @@ export function applyCall(map: CodeMap, state: MachineState, target: number | un
     state.registers[thunk] = constant(next);
     return;
   }
-  for (const index of map.set.callerSaved) state.registers[index] = unknown;
+  for (const index of map.set.callerSaved) state.registers[index] = afterCall(state.register(index), index, target);
   const { sp } = state;
   // Numbers in memory may have been changed through their address; saved registers and stack pointers are nobody else's.
   for (const [key, value] of state.slots) if (value.kind === 'constant') state.slots.delete(key);

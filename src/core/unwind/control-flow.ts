@@ -9,7 +9,7 @@
 
 import { limits } from '../limits.js';
 import type { Instruction } from '../platform.js';
-import { applyCall, calleePop, savedAt } from './call-effects.js';
+import { applyCall, calleePop, keepsRegister, savedAt } from './call-effects.js';
 import type { CodeFunction, CodeMap, CodeRange } from './code-map.js';
 import { type JumpTable, readTable, tableOf } from './jump-tables.js';
 import { registerPart } from './registers.js';
@@ -30,10 +30,10 @@ export interface FailedCheck {
 }
 
 export interface FlowOptions {
-  /** Calls taken not to return. */
-  readonly deadCalls: ReadonlySet<number>;
   /** Indirect calls whose callee is taken to pop one word. */
   readonly popsWord: ReadonlySet<number>;
+  /** Whether the function at this entry never comes back; asked only where two calls disagree. */
+  neverReturns(target: number): boolean;
 }
 
 export interface Flow {
@@ -47,11 +47,8 @@ export interface Flow {
   readonly interruptReturns: readonly number[];
   readonly failed: readonly FailedCheck[];
   readonly indirectCalls: readonly number[];
-  readonly directCalls: ReadonlyMap<number, number>;
-  /** Calls whose way back disagrees with a jump to the same place. */
-  readonly blamed: readonly number[];
-  /** Calls whose way back disagrees with that of another call. */
-  readonly suspected: readonly number[];
+  /** Calls taken not to return: what lies behind them is reached otherwise, with another depth. */
+  readonly deadCalls: ReadonlySet<number>;
   /** Visits every instruction reached, with the state before it; the state is only lent. */
   visit(see: (instruction: Instruction, state: MachineState, weak: boolean) => void): void;
   /** Over budget: nothing else here is complete. */
@@ -66,17 +63,19 @@ interface Edge {
 
 /** Instructions stepped over for one function, repeated visits included. */
 const STEPS = limits.functionInstructions * 10;
-/** Tables lead to code with further tables. */
-const ROUNDS = 16;
+/** Passes over one function: each ends with a table, a jump into the middle of a block, or a call that never returns, found anew. */
+const ROUNDS = 200;
 
 const paddings = new Set(['nop', 'int3', 'endbr64', 'endbr32', '(bad)']);
 
 export function followFlow(map: CodeMap, fn: CodeFunction, options: FlowOptions): Flow {
   const leaders = new Set<number>();
   const tables = new Map<number, JumpTable>();
+  const deadCalls = new Set<number>();
   for (let round = 0; ; round++) {
-    const flow = onePass(map, fn, options, leaders, tables);
-    if (!flow.again || round >= ROUNDS) return flow;
+    const flow = onePass(map, fn, options, leaders, tables, deadCalls);
+    if (!flow.again) return flow;
+    if (round >= ROUNDS) return { ...flow, exhausted: true };
   }
 }
 
@@ -86,6 +85,7 @@ function onePass(
   options: FlowOptions,
   leaders: Set<number>,
   tables: Map<number, JumpTable>,
+  deadCalls: Set<number>,
 ): Flow & { readonly again: boolean } {
   const { set, image } = map;
   const { wordSize } = set;
@@ -93,6 +93,7 @@ function onePass(
   const context: TransferContext = {
     set,
     frames: new Set(),
+    keeps: (callee, register) => keepsRegister(map, callee, register),
     baseAt: (at, how) => {
       const known = bases.get(at);
       if (known !== undefined) return known;
@@ -116,13 +117,15 @@ function onePass(
   const interruptReturns = new Set<number>();
   const failed = new Map<string, FailedCheck>();
   const indirectCalls = new Set<number>();
-  const directCalls = new Map<number, number>();
+  const delayed = new Map<number, { readonly from: number; readonly to: number; readonly state: MachineState; readonly call: number }>();
   const afterDead = new Map<number, MachineState>();
   const barriers = new Map<number, MachineState>();
   const entryState = (): MachineState => new MachineState(entryRegisters(set), entrySlots(set));
   let steps = 0;
   let exhausted = false;
   let again = false;
+  /** Everything that followed from a way back which never is: the pass begins anew. */
+  let restart = false;
   let weak = false;
 
   function inRanges(ranges: readonly CodeRange[], address: number): CodeRange | undefined {
@@ -172,6 +175,15 @@ function onePass(
     return target !== fn.entry && map.entryAt(target) !== undefined && isAtEntryDepth(state);
   }
 
+  /**
+   * Ways back from calls wait until everything else is known: where the code behind a call is reached by a jump with another depth, the call
+   * does not come back.
+   */
+  function fallInto(from: number, to: number, state: MachineState, call: number | undefined): void {
+    if (call === undefined || weak) addEdge(from, to, state, call);
+    else delayed.set(from, { from, to, state: state.clone(), call });
+  }
+
   function addEdge(from: number, to: number, state: MachineState, call: number | undefined): void {
     if (weak && reached.has(to)) return;
     if (regionAt(to) === undefined) return;
@@ -185,22 +197,42 @@ function onePass(
       incoming = new Map();
       edges.set(to, incoming);
     }
-    const known = incoming.get(from);
-    if (known !== undefined && sameState(known.state, state)) return;
+    if (!weak && !admits(incoming, from, state, call)) return;
     incoming.set(from, { state: state.clone(), call });
+    const known = blocks.get(to);
+    if (known === undefined) blocks.set(to, state.clone());
+    else {
+      const merged = known.clone();
+      if (!joinInto(merged, state)) return;
+      blocks.set(to, merged);
+    }
+    if (weak) weakBlocks.add(to);
     if (!queued.has(to)) {
       queued.add(to);
       queue.push(to);
     }
   }
 
-  function joined(to: number): MachineState | undefined {
-    let result: MachineState | undefined;
-    for (const edge of edges.get(to)?.values() ?? []) {
-      if (result === undefined) result = edge.state.clone();
-      else joinInto(result, edge.state);
+  /** False where the edge is a way back from a call that, as the others tell, never comes back. */
+  function admits(incoming: ReadonlyMap<number, Edge>, from: number, state: MachineState, call: number | undefined): boolean {
+    for (const [other, edge] of incoming) {
+      if (other === from || (call === undefined && edge.call === undefined)) continue;
+      if (!disagree(set.calleeSaved, edge.state, state)) continue;
+      if (call !== undefined && (edge.call === undefined || isDead(call))) {
+        deadCalls.add(call);
+        return false;
+      }
+      if (edge.call !== undefined && (call === undefined || isDead(edge.call))) {
+        deadCalls.add(edge.call);
+        restart = true;
+      }
     }
-    return result;
+    return true;
+  }
+
+  function isDead(call: number): boolean {
+    const target = map.instructionAt(call)?.target;
+    return target !== undefined && options.neverReturns(target);
   }
 
   function check(state: MachineState, at: number): void {
@@ -326,7 +358,7 @@ function onePass(
         return;
       }
       if (at !== start && leaders.has(at)) {
-        if (before !== undefined && see === undefined) addEdge(before.at, at, state, call);
+        if (before !== undefined && see === undefined) fallInto(before.at, at, state, call);
         return;
       }
       if (isWeak && reached.has(at)) return;
@@ -358,8 +390,7 @@ function onePass(
             call = undefined;
             break;
           }
-          if (target !== undefined) directCalls.set(at, target);
-          if (options.deadCalls.has(at)) {
+          if (deadCalls.has(at)) {
             applyCall(map, state, target, target === undefined ? 0 : calleePop(map, target), next);
             if (see === undefined && !afterDead.has(next)) afterDead.set(next, state.clone());
             return;
@@ -406,15 +437,17 @@ function onePass(
   }
 
   function drain(): void {
-    for (let next = queue.shift(); next !== undefined && !exhausted; next = queue.shift()) {
-      queued.delete(next);
-      const state = joined(next);
-      if (state === undefined) continue;
-      const known = blocks.get(next);
-      if (known !== undefined && sameState(known, state)) continue;
-      blocks.set(next, state);
-      if (weak) weakBlocks.add(next);
-      runBlock(next);
+    while (!exhausted && !restart) {
+      const next = queue.shift();
+      if (next !== undefined) {
+        queued.delete(next);
+        runBlock(next);
+        continue;
+      }
+      const [late] = delayed.values();
+      if (late === undefined) return;
+      delayed.delete(late.from);
+      addEdge(late.from, late.to, late.state, late.call);
     }
   }
 
@@ -433,8 +466,7 @@ function onePass(
 
   addEdge(-1, fn.entry, entryState(), undefined);
   drain();
-  const { blamed, suspected } = blame(set.calleeSaved, edges);
-  if (!again && !exhausted) {
+  if (!again && !restart && !exhausted) {
     weak = true;
     weakPass(afterDead);
     weakPass(barriers);
@@ -449,25 +481,13 @@ function onePass(
     interruptReturns: [...interruptReturns],
     failed: [...failed.values()],
     indirectCalls: [...indirectCalls],
-    directCalls,
-    blamed,
-    suspected,
+    deadCalls,
     visit: (see) => {
       for (const start of blocks.keys()) runBlock(start, (instruction, state) => see(instruction, state, weakBlocks.has(start)));
     },
     exhausted,
-    again,
+    again: (again || restart) && !exhausted,
   };
-}
-
-function sameState(a: MachineState, b: MachineState): boolean {
-  if (a.slots.size !== b.slots.size) return false;
-  for (let index = 0; index < a.registers.length; index++) if (!sameValue(a.register(index), b.register(index))) return false;
-  for (const [key, value] of a.slots) {
-    const other = b.slots.get(key);
-    if (other === undefined || !sameValue(value, other)) return false;
-  }
-  return true;
 }
 
 /** Where a register's entry value can be had from: itself, a slot, or nowhere. */
@@ -491,27 +511,4 @@ function joinOf(a: MachineState, b: MachineState): MachineState {
   const result = a.clone();
   joinInto(result, b);
   return result;
-}
-
-/** Of edges that disagree, the calls right before them: those never come back, or the code would be wrong. */
-function blame(
-  calleeSaved: readonly number[],
-  edges: ReadonlyMap<number, ReadonlyMap<number, Edge>>,
-): { readonly blamed: readonly number[]; readonly suspected: readonly number[] } {
-  const blamed = new Set<number>();
-  const suspected = new Set<number>();
-  for (const incoming of edges.values()) {
-    if (incoming.size < 2) continue;
-    const all = [...incoming.values()];
-    const calls = all.filter((edge) => edge.call !== undefined);
-    if (calls.length === 0) continue;
-    const others = all.filter((edge) => edge.call === undefined);
-    for (const edge of calls) {
-      if (edge.call === undefined) continue;
-      const against = others.some((other) => disagree(calleeSaved, other.state, edge.state));
-      if (against) blamed.add(edge.call);
-      else if (calls.some((other) => other !== edge && disagree(calleeSaved, other.state, edge.state))) suspected.add(edge.call);
-    }
-  }
-  return { blamed: [...blamed], suspected: [...suspected] };
 }

@@ -13,8 +13,6 @@ import type { MachineState } from './values.js';
 
 export interface FunctionAnalysis extends Flow {
   readonly fn: CodeFunction;
-  /** Calls taken not to return. */
-  readonly deadCalls: ReadonlySet<number>;
   /** Indirect calls whose callee was taken to pop a word, because only then the self-check holds. */
   readonly popsWord: ReadonlySet<number>;
   /** State before the instruction at exactly this address; `undefined` where no path leads. */
@@ -41,8 +39,6 @@ export interface StackDepths {
 /** Labels asked on either side of one, for code that runs into it. */
 const ISLAND = 64;
 
-/** Rounds in which further calls may turn out not to return. */
-const ROUNDS = 12;
 /** Callees asked whether they return, one below the other. */
 const RETURN_DEPTH = 8;
 /** Combinations of indirect calls tried for a callee that pops: 2^12 took seconds on one function of a libc. */
@@ -112,40 +108,30 @@ function createStackDepths(map: CodeMap): StackDepths {
   }
 
   function analyzeFresh(fn: CodeFunction): FunctionAnalysis {
-    const deadCalls = new Set<number>();
-    const popsWord = new Set<number>();
-    let flow = followFlow(map, fn, { deadCalls, popsWord });
-    for (let round = 0; round < ROUNDS && !flow.exhausted; round++) {
-      const { blamed, suspected, directCalls } = flow;
-      const dead = blamed.length > 0 ? blamed : suspected.filter((call) => neverReturns(directCalls.get(call) ?? 0, RETURN_DEPTH));
-      const fresh = dead.filter((call) => !deadCalls.has(call));
-      if (fresh.length === 0) break;
-      for (const call of fresh) deadCalls.add(call);
-      flow = followFlow(map, fn, { deadCalls, popsWord });
-    }
+    const asked = (target: number): boolean => neverReturns(target, RETURN_DEPTH);
+    let popsWord: ReadonlySet<number> = new Set();
+    let flow = followFlow(map, fn, { popsWord, neverReturns: asked });
     if (map.set.wordSize === 4 && hasWrongDepth(flow)) {
-      const cure = popsThatCure(fn, deadCalls, flow);
-      if (cure !== undefined) {
-        for (const call of cure.pops) popsWord.add(call);
-        flow = cure.flow;
-      }
+      const cure = popsThatCure(fn, flow, asked);
+      if (cure !== undefined) ({ popsWord, flow } = cure);
     }
-    return { ...flow, fn, deadCalls, popsWord, stateBefore: statesOf(flow) };
+    return { ...flow, fn, popsWord, stateBefore: statesOf(flow) };
   }
 
   /** i386 callees that return a struct pop its address: of an indirect call only the self-check can tell. Fewest first. */
   function popsThatCure(
     fn: CodeFunction,
-    deadCalls: ReadonlySet<number>,
     flow: Flow,
-  ): { readonly pops: readonly number[]; readonly flow: Flow } | undefined {
+    asked: (target: number) => boolean,
+  ): { readonly popsWord: ReadonlySet<number>; readonly flow: Flow } | undefined {
     const calls = flow.indirectCalls;
     let trials = 0;
     for (let count = 1; count <= calls.length; count++) {
       for (const pops of combinations(calls, count)) {
         if (++trials > POP_TRIALS) return undefined;
-        const tried = followFlow(map, fn, { deadCalls, popsWord: new Set(pops) });
-        if (!hasWrongDepth(tried)) return { pops, flow: tried };
+        const popsWord = new Set(pops);
+        const tried = followFlow(map, fn, { popsWord, neverReturns: asked });
+        if (!hasWrongDepth(tried)) return { popsWord, flow: tried };
       }
     }
     return undefined;

@@ -18,6 +18,8 @@ export interface TransferContext {
    * array that a loop steps seems to hit saved registers on a path which is never taken.
    */
   readonly frames: Set<number>;
+  /** Whether the function at this entry, and all that it calls, leaves the register alone. */
+  keeps(callee: number, register: number): boolean;
 }
 
 const toNumber = Number;
@@ -57,9 +59,10 @@ export function plus(context: TransferContext, value: Value, amount: number): Va
     case 'table-word':
       return value.size === 4 ? { kind: 'table-target', table: value.table, relativeTo: amount } : unknown;
     case 'unknown':
-      return amount >= LOWEST_TABLE || amount <= -LOWEST_TABLE ? { kind: 'indexed', array: amount } : unknown;
+      return Math.abs(fits(context, amount)) >= LOWEST_TABLE ? { kind: 'indexed', array: amount } : unknown;
     case 'entry':
     case 'return-address':
+    case 'survivor':
     case 'table-target':
       return amount === 0 ? value : unknown;
     default:
@@ -213,6 +216,8 @@ function setRegister(context: TransferContext, state: MachineState, operand: Ope
   if (part === undefined) return;
   if (part.index === SP) {
     if (part.size === context.set.wordSize && value.kind === 'pointer') setStackPointer(state, value);
+    else if (value.kind === 'survivor' && context.keeps(value.callee, value.register))
+      setStackPointer(state, pointer(value.base, value.offset));
     else rebase(context, state, at, 'loaded');
     return;
   }
@@ -343,6 +348,7 @@ export function apply(context: TransferContext, state: MachineState, instruction
         setRegister(context, state, first, constant(0), at);
         return;
       }
+      if (first?.kind === 'memory' && isZero(second)) return;
       break;
     case 'and':
       if (isRegister(first, SP)) {
@@ -351,7 +357,7 @@ export function apply(context: TransferContext, state: MachineState, instruction
       }
       break;
     case 'or':
-      // Probes and barriers (`orq $0, (%rsp)`, `lock orl $0, (%rsp)`): the slot stays, often a saved register.
+      // Probes and barriers (`orq $0, (%rsp)`, `lock orl $0, (%rsp)`, Clang's `xorq $0, (%rsp)`): the slot stays, often a saved register.
       if (first?.kind === 'memory' && isZero(second)) return;
       break;
     case 'leave': {

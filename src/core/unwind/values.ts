@@ -23,6 +23,11 @@ export type Value =
   /** The return address that the CALL pushed. */
   | { readonly kind: 'return-address' }
   | { readonly kind: 'pointer'; readonly base: Base; readonly offset: number }
+  /**
+   * A pointer in a register that the convention lets a callee change. Compilers know their own callees and may keep it there (GCC: -fipa-ra);
+   * believed only where SP is set from it and the callee's code leaves the register alone.
+   */
+  | { readonly kind: 'survivor'; readonly base: Base; readonly offset: number; readonly callee: number; readonly register: number }
   /** A constant plus something unknown: into an array or a jump table. */
   | { readonly kind: 'indexed'; readonly array: number }
   /** A word of the table at `table`, of `size` bytes, sign-extended. */
@@ -55,6 +60,8 @@ export function sameValue(a: Value, b: Value): boolean {
       return b.kind === 'return-address';
     case 'pointer':
       return b.kind === 'pointer' && a.base === b.base && a.offset === b.offset;
+    case 'survivor':
+      return b.kind === 'survivor' && a.base === b.base && a.offset === b.offset && a.callee === b.callee && a.register === b.register;
     case 'indexed':
       return b.kind === 'indexed' && a.array === b.array;
     case 'table-word':
@@ -64,6 +71,10 @@ export function sameValue(a: Value, b: Value): boolean {
     default:
       return a satisfies never;
   }
+}
+
+function hangsOn(value: Value, base: Base): boolean {
+  return (value.kind === 'pointer' || value.kind === 'survivor') && value.base === base;
 }
 
 /** Slots are keyed by one number: 2^32 offsets for each base. */
@@ -109,10 +120,10 @@ export class MachineState {
   forgetBase(base: Base): void {
     const from = slotKey(base, -HALF);
     for (const [key, value] of this.slots) {
-      if ((key >= from && key < from + SPAN) || (value.kind === 'pointer' && value.base === base)) this.slots.delete(key);
+      if ((key >= from && key < from + SPAN) || hangsOn(value, base)) this.slots.delete(key);
     }
     this.registers.forEach((value, index) => {
-      if (value.kind === 'pointer' && value.base === base) this.registers[index] = unknown;
+      if (hangsOn(value, base)) this.registers[index] = unknown;
     });
   }
 }
