@@ -5,20 +5,42 @@ import type { ReportFrame } from '../report/report.js';
 import type { Backtrace, Frame } from '../unwind/frame.js';
 import type { LoadedImage } from './loaded-image.js';
 import type { SourceFunction } from './symbolize.js';
+import { type FrameVariables, type ReadMemory, type VariableFrame, variablesAt } from './variables.js';
 
-export function describeFrames(_crash: CpuCrash, backtrace: Backtrace, images: readonly LoadedImage[]): ReportFrame[] {
-  return backtrace.frames.map((frame) => describeFrame(frame, images));
+export function describeFrames(crash: CpuCrash, backtrace: Backtrace, images: readonly LoadedImage[]): ReportFrame[] {
+  const known = backtrace.frames.map((frame) => variableFrame(frame, images));
+  const memory: ReadMemory = (address, length) => crash.stack.read(address, length);
+  return backtrace.frames.map((frame, index) => describeFrame(frame, images, index === 0, () => variablesAt(known, index, memory)));
 }
 
-function describeFrame(frame: Frame, images: readonly LoadedImage[]): ReportFrame {
+/** `undefined` for a frame outside all images. */
+function variableFrame(frame: Frame, images: readonly LoadedImage[]): VariableFrame | undefined {
+  const loaded = frame.image === undefined ? undefined : images[frame.image];
+  if (loaded === undefined || frame.lookup === undefined) return undefined;
+  const resume = frame.address === undefined || frame.synthetic ? undefined : toLink(frame.address.at, loaded.bias);
+  return {
+    ...loaded,
+    lookup: frame.lookup,
+    ...(resume === undefined ? {} : { resume }),
+    registers: frame.registers,
+    ...(frame.cfa === undefined ? {} : { cfa: frame.cfa }),
+    isCalled: frame.kind === 'call' && !frame.synthetic,
+  };
+}
+
+function describeFrame(frame: Frame, images: readonly LoadedImage[], isFault: boolean, variables: () => FrameVariables): ReportFrame {
   const loaded = frame.image === undefined ? undefined : images[frame.image];
   if (loaded === undefined || frame.lookup === undefined) return { frame, functions: [], locals: [] };
   const { functions } = loaded.image.lookup(frame.lookup);
+  const symbol = symbolOf(frame, loaded);
+  if (frame.synthetic)
+    return { frame, functions: functions.slice(-1).map((source) => ({ ...withoutLine(source), arguments: [] })), locals: [], ...symbol };
+  const found = variables();
   return {
     frame,
-    functions: (frame.synthetic ? functions.slice(-1).map(withoutLine) : functions).map((source) => ({ ...source, arguments: [] })),
-    locals: [],
-    ...symbolOf(frame, loaded),
+    functions: functions.map((source, index) => ({ ...source, arguments: found.arguments[index] ?? [] })),
+    locals: isFault ? found.locals : [],
+    ...symbol,
   };
 }
 

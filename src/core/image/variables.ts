@@ -50,8 +50,8 @@ export type ReadMemory = (address: bigint, length: number) => bigint | undefined
 /** Entry values that need entry values of the caller, and so on. */
 const ENTRY_DEPTH = 8;
 
-/** @param frames innermost first; `frames[index]` is the one asked for, those behind it are its callers */
-export function variablesAt(frames: readonly VariableFrame[], index: number, memory: ReadMemory): FrameVariables {
+/** @param frames innermost first; `frames[index]` is the one asked for, those behind it are its callers; `undefined` for one outside all images */
+export function variablesAt(frames: readonly (VariableFrame | undefined)[], index: number, memory: ReadMemory): FrameVariables {
   const frame = frames[index];
   const found = frame === undefined ? undefined : scopeOf(frame);
   if (frame === undefined || found === undefined) return { arguments: [], locals: [] };
@@ -59,7 +59,7 @@ export function variablesAt(frames: readonly VariableFrame[], index: number, mem
   const expressions = expressionFrame(frames, index, memory, 0);
   if (expressions === undefined) return { arguments: [], locals: [] };
   const context: ValueContext = { debug: found.debug, image, bias: frame.bias, frame: expressions };
-  const functions = image.lookup(frame.lookup).functions.filter((each) => each.die !== undefined);
+  const { functions } = image.lookup(frame.lookup);
   const parameters = functions.map(({ die }) => (die === undefined ? [] : parametersOf(context, die, frame.lookup, image)));
   const innermost = functions[0]?.die;
   const locals = innermost === undefined ? [] : localsOf(context, innermost, frame.lookup, image);
@@ -84,7 +84,12 @@ function scopeOf(frame: VariableFrame): Scope | undefined {
   return debug === undefined || open === undefined || owner === undefined ? undefined : { image, debug, open, owner };
 }
 
-function expressionFrame(frames: readonly VariableFrame[], index: number, memory: ReadMemory, depth: number): ExpressionFrame | undefined {
+function expressionFrame(
+  frames: readonly (VariableFrame | undefined)[],
+  index: number,
+  memory: ReadMemory,
+  depth: number,
+): ExpressionFrame | undefined {
   const frame = frames[index];
   const scope = frame === undefined ? undefined : scopeOf(frame);
   if (frame === undefined || scope === undefined) return undefined;
@@ -140,7 +145,7 @@ function constantBytes(image: Image, link: bigint, size: number): bigint | undef
  * worked out in the caller's frame. Only where the caller's CALL is to this very function: behind a tail call it passed that to another.
  */
 function entryValue(
-  frames: readonly VariableFrame[],
+  frames: readonly (VariableFrame | undefined)[],
   index: number,
   memory: ReadMemory,
   depth: number,
@@ -194,15 +199,23 @@ function localsOf(context: ValueContext, die: number, pc: number, image: OpenedI
   const found: ReportVariable[] = [];
   const seen = new Set<number>();
   const blocks = [die];
+  const copied = new Set<number>();
   for (let block = blocks.shift(); block !== undefined && seen.size < MOST_BLOCKS; block = blocks.shift()) {
     if (seen.has(block)) continue;
     seen.add(block);
     for (const child of debug.children(block)) {
       if (child.tag === D.DW_TAG_variable) {
+        const origin = child.reference(D.DW_AT_abstract_origin);
+        if (origin !== undefined) copied.add(origin);
         // A declaration of something outside is no local.
         if (!child.flag(D.DW_AT_declaration)) found.push(describe(context, child, pc, image));
       } else if (child.tag === D.DW_TAG_lexical_block && holds(child, pc)) blocks.push(child.offset);
     }
+  }
+  // Clang leaves out of a copy what it optimized away altogether.
+  const abstract = debug.entry(die)?.reference(D.DW_AT_abstract_origin);
+  for (const child of abstract === undefined ? [] : debug.children(abstract)) {
+    if (child.tag === D.DW_TAG_variable && !copied.has(child.offset)) found.push(describe(context, child, pc, image));
   }
   return found;
 }
