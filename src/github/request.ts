@@ -5,7 +5,7 @@
  * It speaks for a register dump or another fatal event, in the text or in an attached file, or for the command. One exception: a
  * picture together with a run gets, once, the sentence that the text is needed.
  */
-import type { CrashLog } from '../core/log/crash-log.js';
+import type { CpuCrash, CrashLog } from '../core/log/crash-log.js';
 import { readLog } from '../core/log/read-log.js';
 import { type Sentence, say } from '../core/sentence.js';
 import { type FileText, mayHoldLog } from './attachments.js';
@@ -45,8 +45,13 @@ const filesRead = 5;
 /** GitHub cuts no text but refuses it; people cut theirs to fit. */
 const nearLimit = 64_000;
 
+/** More than a header: a line of source code or of prose may look like one. */
+function hasContent({ fault, registers, stack }: CpuCrash): boolean {
+  return fault.vector !== undefined || fault.pc !== undefined || registers.size > 0 || stack.words.length > 0;
+}
+
 export function isFatal(log: CrashLog): boolean {
-  return log.crashes.length > 0 || log.events.some((event) => event.fatal);
+  return log.crashes.some(hasContent) || log.events.some((event) => event.fatal);
 }
 
 /** A piece of a serial log, with a crash or without. */
