@@ -1,4 +1,15 @@
 /** The shape that docs and the contract promise for `report --format json`, as JSON Schema; closed, so that a new key is a decision. */
+import type { FindingKind, Grade } from '../../../src/core/diagnose/diagnosis.js';
+import type { Gap } from '../../../src/core/gap.js';
+import type { DamageKind, Era, LogEventKind } from '../../../src/core/log/crash-log.js';
+import type { MatchEvidence, Verdict } from '../../../src/core/report/report.js';
+import type { FrameKind, FrameTrust, StopReason } from '../../../src/core/unwind/frame.js';
+
+/** The members of a union, each once: one more or one less in the type does not compile here. */
+function everyOf<Member extends string>(members: Readonly<Record<Member, true>>): readonly string[] {
+  return Object.keys(members);
+}
+
 const hex = { type: 'string', pattern: '^0x[0-9a-f]+$' };
 const word = (digits: 8 | 16) => ({ type: 'string', pattern: `^0x[0-9a-f]{${digits}}$` });
 const anyWord = { anyOf: [word(8), word(16)] };
@@ -16,86 +27,86 @@ const closed = (properties: Record<string, object>, optional: readonly string[] 
 });
 const list = (items: object): object => ({ type: 'array', items });
 
-export const eras = ['newline-first', 'newline-last'];
-export const damageKinds = [
-  'foreign-tail',
-  'foreign-line',
-  'header-not-at-line-start',
-  'interleaved',
-  'torn-line',
-  'bad-digit',
-  'missing-record',
-  'repeated-record',
-  'stack-gap',
-  'stack-repeat',
-  'stack-truncated',
-  'no-end-marker',
-  'printed-frame-wrong',
-  'control-characters',
-  'line-too-long',
-  'log-too-long',
-  'too-many',
-  'newlines-lost',
-  'line-prefix',
-];
-export const verdicts = ['match', 'probable', 'ambiguous', 'mismatch', 'unverifiable'];
-export const checks = [
-  'width',
-  'pc-in-code',
-  'bytes-fit-fault',
-  'call-before-return-address',
-  'callee-agreement',
-  'vcpu-in-array',
-  'stack-in-array',
-  'image-length',
-  'image-sha1',
-  'assertion-in-line-table',
-  'link-address',
-];
-export const eventKinds = [
-  'assertion',
-  'vm-entry-failure',
-  'vm-instruction-error',
-  'unhandled-intercept',
-  'guest-exception',
-  'guest-panic',
-  'halt',
-  'triple-fault',
-];
-export const frameKinds = ['call', 'exception', 'vm-exit'];
-export const trusts = ['context', 'cfi', 'code', 'frame-pointer', 'scan'];
-export const stopKinds = [
-  'end-of-stack',
-  'stack-not-in-dump',
-  'no-progress',
-  'no-plausible-caller',
-  'no-image',
-  'no-registers',
-  'frame-limit',
-];
-export const findings = [
-  'msr',
-  'page-fault',
-  'general-protection',
-  'invalid-opcode',
-  'stack-fault',
-  'double-fault',
-  'triple-fault',
-  'machine-check',
-  'breakpoint',
-  'nmi',
-  'privileged-instruction',
-  'assertion',
-  'vm-entry-failure',
-  'vm-instruction-error',
-  'unhandled-intercept',
-  'guest-fault',
-  'stack-overflow',
-  'wild-jump',
-  'other-fault',
-];
-export const grades = ['confirmed', 'likely', 'possible'];
-export const gapKinds = ['missing', 'malformed', 'unsupported', 'limit'];
+export const eras = everyOf<Era>({ 'newline-first': true, 'newline-last': true });
+export const damageKinds = everyOf<DamageKind>({
+  'foreign-tail': true,
+  'foreign-line': true,
+  'header-not-at-line-start': true,
+  interleaved: true,
+  'torn-line': true,
+  'bad-digit': true,
+  'missing-record': true,
+  'repeated-record': true,
+  'stack-gap': true,
+  'stack-repeat': true,
+  'stack-truncated': true,
+  'no-end-marker': true,
+  'printed-frame-wrong': true,
+  'control-characters': true,
+  'line-too-long': true,
+  'log-too-long': true,
+  'too-many': true,
+  'newlines-lost': true,
+  'line-prefix': true,
+});
+export const verdicts = everyOf<Verdict>({ match: true, probable: true, ambiguous: true, mismatch: true, unverifiable: true });
+export const checks = everyOf<MatchEvidence['check']>({
+  width: true,
+  'pc-in-code': true,
+  'bytes-fit-fault': true,
+  'call-before-return-address': true,
+  'callee-agreement': true,
+  'vcpu-in-array': true,
+  'stack-in-array': true,
+  'image-length': true,
+  'image-sha1': true,
+  'assertion-in-line-table': true,
+  'link-address': true,
+});
+export const eventKinds = everyOf<LogEventKind>({
+  assertion: true,
+  'vm-entry-failure': true,
+  'vm-instruction-error': true,
+  'unhandled-intercept': true,
+  'guest-exception': true,
+  'guest-panic': true,
+  halt: true,
+  'triple-fault': true,
+});
+export const frameKinds = everyOf<FrameKind>({ call: true, exception: true, 'vm-exit': true });
+export const trusts = everyOf<FrameTrust>({ context: true, cfi: true, code: true, 'frame-pointer': true, scan: true });
+export const stopKinds = everyOf<StopReason['kind']>({
+  'end-of-stack': true,
+  'stack-not-in-dump': true,
+  'no-progress': true,
+  'no-plausible-caller': true,
+  'no-image': true,
+  'no-registers': true,
+  'frame-limit': true,
+});
+export const findings = everyOf<FindingKind>({
+  msr: true,
+  'page-fault': true,
+  'general-protection': true,
+  'invalid-opcode': true,
+  'stack-fault': true,
+  'double-fault': true,
+  'triple-fault': true,
+  'machine-check': true,
+  breakpoint: true,
+  nmi: true,
+  'privileged-instruction': true,
+  assertion: true,
+  'vm-entry-failure': true,
+  'vm-instruction-error': true,
+  'unhandled-intercept': true,
+  'guest-fault': true,
+  'stack-overflow': true,
+  'wild-jump': true,
+  'other-fault': true,
+});
+export const grades = everyOf<Grade>({ confirmed: true, likely: true, possible: true });
+export const gapKinds = everyOf<Gap['kind']>({ missing: true, malformed: true, unsupported: true, limit: true });
 
 const variable = closed({ name: text, type: orNull(text), value: orNull(text), reason: text }, ['reason']);
 const registers = { type: 'object', additionalProperties: anyWord };
