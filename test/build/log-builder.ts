@@ -129,7 +129,7 @@ export function bootLines(spec: BootSpec): string[] {
     ...heading,
     '0x0000000000000000, size=0x000000000009fc00 (1)',
     `INIT(early): un-aligned size = ${hex8(spec.imageLength ?? 0x266014)}`,
-    ...(spec.sha1 === undefined ? [] : [`    INIT(early): *UNTRUSTED* comp runtime: : ${spec.sha1.replace(/../g, '$& ').trimEnd()}`]),
+    ...(spec.sha1 === undefined ? [] : goldLines(spec.sha1)),
     `slbase=${hex8(slBase)}, sl_entry_point_offset=0x00001000`,
     `SL: runtime at ${hex8(slBase + 0x20_0000n)}; size=${hex8(spec.runtimeSize ?? 0xd80_0000n)} bytes adjusted to 0x0d800000 bytes (2M aligned)`,
     'runtime initializing...',
@@ -139,6 +139,12 @@ export function bootLines(spec: BootSpec): string[] {
       return index === 0 ? `BSP(0x${cpu}): My ${sp} is ${value}` : `AP(0x${cpu}): My ${sp} is ${value}, proceeding...`;
     }),
   ];
+}
+
+/** The hash that the build wrote down: sixteen bytes, then four. */
+export function goldLines(sha1: string): string[] {
+  const bytes = (hex: string) => hex.replace(/../g, '$& ').trimEnd();
+  return [sha1.slice(0, 32), sha1.slice(32)].map((part) => `    INIT(early): *UNTRUSTED* gold runtime: ${bytes(part)}`);
 }
 
 /** Each line begins with the newline, so the last one stays open. */

@@ -69,7 +69,7 @@ export function closeDump(dump: OpenDump, context: LogContext): CpuCrash {
   const stack = checkStack(dump, width, stackPointer, stackTop(dump, stackPointer, context), notes);
   noteMissing(dump, arch, notes);
   noteNeighbours(dump, notes);
-  noteGluedDigits(dump, width, notes);
+  noteDigits(dump, width, notes);
   const vcpu = digitsValue(dump.vcpuDigits, width);
   const fault = faultOf(dump, arch, stack, stackPointer, context, notes);
   if (dump.unkept > 0) {
@@ -112,18 +112,25 @@ export function archOf(dump: OpenDump): Arch | undefined {
 
 function digitsValue(digits: string | undefined, width: WordSize): bigint | undefined {
   if (digits === undefined) return undefined;
-  return readNumber(digits, 0, width * 2).value ?? readNumber(digits, 0, width === 4 ? 16 : 8).value;
+  return readNumber(digits, 0, width * 2).value;
 }
 
 /** On i386 eight digits are the number; eight more behind it are other text that only looks like a wider number. */
-function noteGluedDigits(dump: OpenDump, width: WordSize, notes: DumpNote[]): void {
-  if (width === 8) return;
+function noteDigits(dump: OpenDump, width: WordSize, notes: DumpNote[]): void {
   for (const [name, digits] of [
     ['error-code', dump.errorCodeDigits],
     ['vcpu', dump.vcpuDigits],
   ] as const) {
-    if (digits === undefined || !/^0x[0-9a-f]{16}$/i.test(digits)) continue;
+    if (digits === undefined) continue;
     const line = dump.recordLines.get(name) ?? dump.line;
+    if (digitsValue(digits, width) === undefined) {
+      notes.push({
+        kind: 'bad-digit',
+        line,
+        detail: say`The number of the ${name} record is not as wide as the dump's; its value is unknown.`,
+      });
+    }
+    if (width === 8 || !/^0x[0-9a-f]{16}$/i.test(digits)) continue;
     notes.push({ kind: 'foreign-tail', line, detail: say`Other text stands behind the record: ${digits.slice(10)}` });
   }
 }

@@ -185,7 +185,7 @@ export interface LogFacts {
   readonly stackTops: readonly { readonly cpu?: string; readonly value: bigint; readonly line: LineNumber }[];
   /** `setupvcpus: cpustacks range A-B in C chunks` and `vcpubuffers range`, of the bootloader; and the runtime's own where printed. */
   readonly imageLength?: { readonly value: number; readonly line: LineNumber; readonly boot?: number };
-  /** SHA-1 of the runtime image as computed by the machine: 40 hex digits. */
+  /** SHA-1 of the runtime image, 40 hex digits: the one that the build wrote down (`gold`), else the one that the machine computed. */
   readonly runtimeSha1?: { readonly value: string; readonly line: LineNumber; readonly boot?: number };
   readonly runtimeBase?: { readonly value: bigint; readonly size?: bigint; readonly line: LineNumber; readonly boot?: number };
   readonly apicIds: readonly string[];

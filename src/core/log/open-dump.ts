@@ -8,7 +8,7 @@ import { runtimeAddress, type WordSize } from '../addresses.js';
 import { limits } from '../limits.js';
 import { type Sentence, say } from '../sentence.js';
 import type { DamageKind, LineNumber, StackWord } from './crash-log.js';
-import type { DumpRecord, RecordFault } from './dialects/xmhf-records.js';
+import type { DumpRecord, Padding, PairValue, RecordFault } from './dialects/xmhf-records.js';
 
 export interface DumpNote {
   readonly kind: DamageKind;
@@ -42,6 +42,8 @@ export interface OpenDump {
   ended: boolean;
   /** Words known to be dumped whose value or address could not be read. */
   unreadWords: number;
+  /** What fills numbers up in this dump, by the first that shows it. */
+  padding?: Padding;
   /** A line of three dots stands inside the stack: a person cut words out. */
   shortened: boolean;
   readonly registers: Map<string, bigint>;
@@ -133,6 +135,7 @@ export function addRecord(dump: OpenDump, record: DumpRecord, faults: readonly R
       dump.pc = record;
       if (record.errorCode !== undefined) dump.errorCode = record.errorCode;
       if (record.width !== undefined) vote(dump, record.width);
+      if (record.padding !== undefined) dump.padding ??= record.padding;
       return;
     case 'vcpu':
       if (!first(dump, 'vcpu', line)) return;
@@ -151,7 +154,7 @@ export function addRecord(dump: OpenDump, record: DumpRecord, faults: readonly R
       return;
     case 'stack':
       if (record.width !== undefined) vote(dump, record.width);
-      if (record.address !== undefined && record.value !== undefined && faults.length === 0) {
+      if (record.address !== undefined && record.value !== undefined && faults.length === 0 && fits(dump, record.padding, 'value', line)) {
         dump.words.push({ address: runtimeAddress(record.address), value: record.value, line });
       } else dump.unreadWords += 1;
       return;
@@ -179,16 +182,24 @@ function first(dump: OpenDump, name: string, line: LineNumber): boolean {
   return false;
 }
 
-function addValues(
-  dump: OpenDump,
-  target: Map<string, bigint>,
-  values: readonly (readonly [name: string, value: bigint | undefined])[],
-  line: LineNumber,
-): void {
-  for (const [name, value] of values) {
+function addValues(dump: OpenDump, target: Map<string, bigint>, values: readonly PairValue[], line: LineNumber): void {
+  for (const { name, value, padding } of values) {
     if (!first(dump, name, line)) continue;
-    if (value !== undefined) target.set(name, value);
+    if (value !== undefined && fits(dump, padding, name, line)) target.set(name, value);
   }
+}
+
+/** A number filled up with blanks among numbers filled up with zeros, or the other way round, has lost a digit. */
+function fits(dump: OpenDump, padding: Padding | undefined, what: string, line: LineNumber): boolean {
+  if (padding === undefined) return true;
+  dump.padding ??= padding;
+  if (dump.padding === padding) return true;
+  addNote(dump, {
+    kind: 'bad-digit',
+    line,
+    detail: say`The number ${what} is filled up otherwise than the rest of the dump; its value is unknown.`,
+  });
+  return false;
 }
 
 function vote(dump: OpenDump, width: WordSize): void {

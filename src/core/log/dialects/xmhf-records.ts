@@ -22,18 +22,25 @@ export type DumpRecord =
       readonly pc?: bigint;
       readonly flags?: bigint;
       readonly errorCode?: bigint;
-      readonly padded: boolean;
+      readonly padding?: Padding;
     }
   | { readonly kind: 'vcpu'; readonly digits: string }
   | {
       readonly kind: 'registers';
-      readonly values: readonly (readonly [name: string, value: bigint | undefined])[];
+      readonly values: readonly PairValue[];
       readonly width: WordSize;
     }
-  | { readonly kind: 'segments'; readonly values: readonly (readonly [name: string, value: bigint | undefined])[] }
+  | { readonly kind: 'segments'; readonly values: readonly PairValue[] }
   | { readonly kind: 'stack-begin' }
-  | { readonly kind: 'stack'; readonly address?: bigint; readonly value?: bigint; readonly width?: WordSize }
+  | { readonly kind: 'stack'; readonly address?: bigint; readonly value?: bigint; readonly width?: WordSize; readonly padding?: Padding }
   | { readonly kind: 'stack-end' };
+
+/** A register or selector of a row; without value where it could not be read. */
+export interface PairValue {
+  readonly name: string;
+  readonly value?: bigint;
+  readonly padding?: Padding;
+}
 
 /** `bad-digit`: something stands where a digit must be. `torn`: characters are missing. `cut`: the segment ends inside the record. */
 export type RecordFault = { readonly kind: 'bad-digit' | 'torn' | 'cut'; readonly what: string };
@@ -44,16 +51,24 @@ export interface RecordRead {
   readonly faults: readonly RecordFault[];
 }
 
+export type Padding = 'zeros' | 'blanks';
+
 interface Value {
   readonly value?: bigint;
   readonly end: number;
   readonly fault?: RecordFault['kind'];
-  readonly padded?: boolean;
+  /** What fills the places before the first digit that counts; absent where none does. */
+  readonly padding?: Padding;
 }
 
 const toBigInt = BigInt;
+const { min } = Math;
 
-/** A number of `width` places after `0x`. Space-padded ones (amd64 until 2021-12-29) may have lost blanks in a browser. */
+/**
+ * A number of `width` places after `0x`. Space-padded ones (amd64 until 2021-12-29) may have lost blanks in a browser; a padded
+ * number has no zero in front, so a blank in the place of a digit is told from padding in all but one case in sixteen, and the
+ * rest by the other numbers of the dump.
+ */
 export function readNumber(text: string, at: number, width: number): Value {
   const mark = text.slice(at, at + 2);
   if (mark !== '0x' && mark !== '0X') {
@@ -63,17 +78,19 @@ export function readNumber(text: string, at: number, width: number): Value {
   const start = at + 2;
   let blanks = 0;
   while (blanks < width - 1 && text.charCodeAt(start + blanks) === 0x20) blanks += 1;
-  const digits = Math.min(hexRun(text, start + blanks), width - blanks);
+  const digits = min(hexRun(text, start + blanks), width - blanks);
+  const end = start + blanks + digits;
   if (blanks > 0) {
-    // The whole padding is there, or a browser left one blank of it.
-    if (digits > 0 && (blanks + digits === width || blanks === 1)) {
-      return { value: toBigInt(`0x${text.slice(start + blanks, start + blanks + digits)}`), end: start + blanks + digits, padded: true };
-    }
-    const end = start + blanks + digits;
-    return { end, fault: end >= text.length ? 'cut' : 'torn', padded: true };
+    const sized = digits > 0 && (blanks + digits === width || blanks === 1);
+    const zero = text.charCodeAt(start + blanks) === 0x30 && digits > 1;
+    if (width === 16 && sized && !zero) return { value: toBigInt(`0x${text.slice(start + blanks, end)}`), end, padding: 'blanks' };
+    if (end >= text.length && !zero) return { end: text.length, fault: 'cut' };
+    return { end, fault: sized ? 'bad-digit' : 'torn' };
   }
-  if (digits === width) return { value: toBigInt(`0x${text.slice(start, start + width)}`), end: start + width };
-  const end = start + digits;
+  if (digits === width) {
+    const value = toBigInt(`0x${text.slice(start, end)}`);
+    return text.charCodeAt(start) === 0x30 && width > 4 ? { value, end, padding: 'zeros' } : { value, end };
+  }
   if (end >= text.length) return { end: text.length, fault: 'cut' };
   const letter = /[\w?]/.test(text.charAt(end));
   return { end: skipToken(text, end, width - digits), fault: letter ? 'bad-digit' : 'torn' };
@@ -141,7 +158,7 @@ function readHeader(text: string, at: number): RecordRead | undefined {
   const match = headerTail.exec(text);
   if (match === null) {
     const rest = text.slice(at, at + 40);
-    if (/^ \S{1,12}(?: \S{1,12})?, ?halting/.test(rest)) {
+    if (/^ (?:\S{1,3} (?:\(\S{2,5}|\S{2,4}\))|\S{1,2}), ?halting/.test(rest)) {
       return { record: { kind: 'header', style: 'none' }, end: endOfHeader(text, at), faults: [{ kind: 'bad-digit', what: 'vector' }] };
     }
     const loose = /^ ([0-9]{1,3}) \(0x([0-9a-fA-F]{1,2})\)/.exec(rest);
@@ -194,11 +211,11 @@ function readPc(text: string, at: number, label: 'EIP' | 'RIP'): RecordRead {
   flagsLabel.lastIndex = end;
   const match = flagsLabel.exec(text);
   const known = { ...(cs.value === undefined ? {} : { cs: cs.value }), ...(pc.value === undefined ? {} : { pc: pc.value }) };
-  const padded = pc.padded === true;
+  const padding = pc.padding === undefined ? {} : { padding: pc.padding };
   if (match === null) {
     const rest = text.slice(end, end + 14);
     faults.push({ kind: ' with EFLAGS=0'.startsWith(rest.trimEnd()) || rest.length < 8 ? 'cut' : 'torn', what: 'FLAGS' });
-    return { record: { kind: 'pc', label, padded, ...known, ...(width === undefined ? {} : { width }) }, end, faults };
+    return { record: { kind: 'pc', label, ...padding, ...known, ...(width === undefined ? {} : { width }) }, end, faults };
   }
   const flags = readNumber(text, flagsLabel.lastIndex, (width ?? guessWidth(text, flagsLabel.lastIndex)) * 2);
   note(flags, match[1] ?? 'FLAGS');
@@ -210,7 +227,7 @@ function readPc(text: string, at: number, label: 'EIP' | 'RIP'): RecordRead {
     record: {
       kind: 'pc',
       label,
-      padded,
+      ...padding,
       flagsLabel: match[1] === 'RFLAGS' ? 'RFLAGS' : 'EFLAGS',
       ...known,
       ...(width === undefined ? {} : { width }),
@@ -250,7 +267,7 @@ function readSegments(text: string, at: number): RecordRead {
 }
 
 function readPairs(text: string, at: number, name: RegExp, width: number) {
-  const values: (readonly [string, bigint | undefined])[] = [];
+  const values: PairValue[] = [];
   const faults: RecordFault[] = [];
   let end = at;
   for (let guard = 0; guard < 8; guard += 1) {
@@ -259,7 +276,11 @@ function readPairs(text: string, at: number, name: RegExp, width: number) {
     if (match?.[1] === undefined) break;
     const number = readNumber(text, name.lastIndex, width);
     if (number.fault !== undefined) faults.push({ kind: number.fault, what: match[1] });
-    values.push([match[1].toLowerCase(), number.value]);
+    values.push({
+      name: match[1].toLowerCase(),
+      ...(number.value === undefined ? {} : { value: number.value }),
+      ...(number.padding === undefined ? {} : { padding: number.padding }),
+    });
     end = number.end;
   }
   return { values, end, faults };
@@ -282,5 +303,15 @@ function readStack(text: string, at: number): RecordRead {
   }
   const value = readNumber(text, arrow.lastIndex, (width ?? guessWidth(text, arrow.lastIndex)) * 2);
   if (value.fault !== undefined) faults.push({ kind: value.fault, what: 'value' });
-  return { record: { kind: 'stack', ...known, ...(value.value === undefined ? {} : { value: value.value }) }, end: value.end, faults };
+  const padding = value.padding ?? address.padding;
+  return {
+    record: {
+      kind: 'stack',
+      ...known,
+      ...(value.value === undefined ? {} : { value: value.value }),
+      ...(padding === undefined ? {} : { padding }),
+    },
+    end: value.end,
+    faults,
+  };
 }

@@ -177,7 +177,7 @@ function eraOf(
   for (const [index, dump] of dumps.entries()) {
     if (dump.headerStyle === 'bare') first += 4;
     if (dump.headerStyle === 'none' && dump.vector === undefined && dump.recordLines.has('header')) first += 2;
-    if (dump.pc?.padded === true) first += 4;
+    if (dump.padding === 'blanks') first += 4;
     if (dumpWidth(dump) === 8 && dump.pc !== undefined && (dump.pc.label === 'EIP' || dump.pc.flagsLabel === 'EFLAGS')) first += 4;
     if (crashes[index]?.damage.some((damage) => damage.kind === 'header-not-at-line-start') === true) first -= 2;
   }
@@ -218,7 +218,8 @@ function capped(damage: readonly Damage[]): readonly Damage[] {
 
 /** `lead` is the boot that the answer is about: that of the last crash. Another boot's image is another image. */
 function factsOf(state: FactState, lead: number): LogFacts {
-  const sha1 = state.computedSha1.get(lead) ?? state.goldSha1.get(lead);
+  // gold is written into the bootloader by the build; what the machine computed differs where memory was changed since
+  const sha1 = state.goldSha1.get(lead) ?? state.computedSha1.get(lead);
   const imageLength = state.imageLength.get(lead);
   const runtimeBase = state.runtimeBase.get(lead);
   return {
