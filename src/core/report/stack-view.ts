@@ -30,6 +30,8 @@ type Item =
   | { readonly kind: 'fold'; readonly text: string };
 
 const nameWidth = 56;
+/** A name with arguments may be this long: they shall not push the places of all frames away. */
+const argumentsWidth = 38;
 const placeWidth = 34;
 
 export const trustWords: Readonly<Record<FrameTrust, string>> = {
@@ -233,7 +235,7 @@ function nameText(name: string, variables: readonly ReportVariable[]): string {
   let shown = '';
   for (const variable of known) {
     const next = `${shown}${shown === '' ? '' : ', '}${visible(variableText(variable))}`;
-    if (bare.length + next.length + 2 > nameWidth) return shown === '' ? bare : `${bare}(${shown}, ..)`;
+    if (bare.length + next.length + 2 > argumentsWidth) return shown === '' ? bare : `${bare}(${shown}, ..)`;
     shown = next;
   }
   return shown === '' ? bare : `${bare}(${shown})`;

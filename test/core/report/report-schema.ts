@@ -55,7 +55,7 @@ export const checks = everyOf<MatchEvidence['check']>({
   'pc-in-code': true,
   'bytes-fit-fault': true,
   'call-before-return-address': true,
-  'callee-agreement': true,
+  'code-words': true,
   'vcpu-in-array': true,
   'stack-in-array': true,
   'image-length': true,
