@@ -1,6 +1,7 @@
 /** One crash with everything the rules ask for, worked out once. */
 import type { RuntimeAddress } from '../addresses.js';
-import type { CpuCrash, CrashLog, LineNumber, Registers } from '../log/crash-log.js';
+import { fitsFault } from '../image/fits-fault.js';
+import type { CpuCrash, CrashLog, LineNumber, LogEvent, Registers } from '../log/crash-log.js';
 import type { Platform } from '../platform.js';
 import type { ReportFrame } from '../report/report.js';
 import { type Sentence, say } from '../sentence.js';
@@ -19,6 +20,8 @@ export interface CrashContext {
   readonly facts: CpuFacts;
   /** At the saved PC: for a trap the one after the instruction that trapped. Absent without an image that holds code there. */
   readonly instruction?: FaultInstruction;
+  /** What the image holds at the PC where that cannot raise this exception: no rule may build on it. */
+  readonly misfit?: FaultInstruction;
   /** The image's bytes at the PC where they decode to nothing. */
   readonly undecodable?: Uint8Array;
   /** Registers at the fault: the stack pointer is the interrupted one. Empty where the handler looked in the wrong place. */
@@ -33,8 +36,10 @@ export function crashContext(
   images: readonly DiagnosedImage[],
   platform: Platform,
 ): CrashContext {
-  const { pc } = crash.fault;
+  const { pc, vector, errorCode } = crash.fault;
   const code = pc === undefined ? undefined : codeAt(pc, images, crash.arch, platform);
+  const instruction = code?.kind === 'instruction' ? code : undefined;
+  const misfit = instruction !== undefined && vector !== undefined && fitsFault(instruction.instruction, vector, errorCode) === false;
   return {
     log,
     index,
@@ -43,7 +48,7 @@ export function crashContext(
     images,
     platform,
     facts: cpuFacts(log, { cpu: crash.cpu, boot: crash.boot, arch: crash.arch }),
-    ...(code?.kind === 'instruction' && { instruction: code }),
+    ...(instruction && (misfit ? { misfit: instruction } : { instruction })),
     ...(code?.kind === 'no-instruction' && { undecodable: code.bytes }),
     registers: registersAtFault(crash),
   };
@@ -92,8 +97,20 @@ export function instructionEvidence(found: FaultInstruction): Evidence {
   };
 }
 
+const longestText = 200;
+
+/** The event's own line, where it holds more than blanks. */
+export function printedEvidence(event: LogEvent): readonly Evidence[] {
+  const text = event.text.trim().slice(0, longestText);
+  return text === '' ? [] : [{ text: say`${text}`, line: event.line }];
+}
+
 /** What would show the instruction, for the questions that stay open. */
 export function wouldShowInstruction(context: CrashContext): Sentence {
+  if (context.misfit !== undefined) {
+    const text = context.misfit.instruction.text();
+    return say`the image holds ${text} there, which cannot raise it: it is of another build, or the code in memory was overwritten`;
+  }
   return context.images.length === 0 ? say`the image of this build would show it` : say`none of the images holds code at the PC`;
 }
 

@@ -6,8 +6,7 @@
  */
 import type { CrashLog, LogEvent } from '../log/crash-log.js';
 import { type Sentence, say } from '../sentence.js';
-import { type Verdict, verdict } from './crash-context.js';
-import type { Evidence } from './diagnosis.js';
+import { printedEvidence, type Verdict, verdict } from './crash-context.js';
 import { vectorName } from './fault.js';
 import { vmxEvent } from './vmx.js';
 
@@ -17,14 +16,15 @@ const longestText = 200;
 
 export function eventFinding(log: CrashLog, event: LogEvent, index: number): Verdict | undefined {
   const text = event.text.trim().slice(0, longestText);
-  const printed: Evidence = { text: say`${text}`, line: event.line };
-  const base = { event: index, grade: 'confirmed', evidence: [printed] } as const;
+  const base = { event: index, grade: 'confirmed', evidence: printedEvidence(event) } as const;
   switch (event.kind) {
     case 'assertion': {
       const what =
-        event.condition === undefined ? say`An assertion failed` : say`An assertion failed: ${event.condition.slice(0, longestText)}`;
+        event.condition === undefined || event.condition.trim() === ''
+          ? say`An assertion failed`
+          : say`An assertion failed: ${event.condition.slice(0, longestText)}`;
       const line = event.sourceLine === undefined ? '' : `:${event.sourceLine}`;
-      const place = event.file === undefined ? say`` : say`, at ${`${event.file}${line}`}`;
+      const place = event.file === undefined || event.file === '' ? say`` : say`, at ${`${event.file}${line}`}`;
       return verdict({ ...base, finding: 'assertion', claim: say`${what}${place}`, explanation: assertionSays(event.condition) });
     }
     case 'guest-exception': {

@@ -11,11 +11,11 @@ import {
   type CrashContext,
   innermostFunctions,
   instructionEvidence,
+  printedEvidence,
   type Verdict,
   verdict,
   wouldShowInstruction,
 } from './crash-context.js';
-import type { Evidence } from './diagnosis.js';
 import { bytesText } from './instruction.js';
 import { privilegedCauses } from './privileged.js';
 
@@ -28,8 +28,7 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
   if (crash.fault.vector !== invalidOpcodeVector) return undefined;
   const assertion = assertionBefore(context);
   const base = { finding: 'invalid-opcode', crash: context.index } as const;
-  const assertionEvidence: readonly Evidence[] =
-    assertion === undefined ? [] : [{ text: say`${assertion.event.text.trim().slice(0, 200)}`, line: assertion.event.line }];
+  const assertionEvidence = assertion === undefined ? [] : printedEvidence(assertion.event);
 
   if (context.undecodable !== undefined) {
     const claim = say`${'#UD'}: the bytes ${bytesText(context.undecodable)} at the PC are no instruction`;

@@ -12,7 +12,7 @@ import { type Arch, toLink } from '../addresses.js';
 import type { CrashLog, LogEvent } from '../log/crash-log.js';
 import { type Sentence, say } from '../sentence.js';
 import { type CpuFacts, cpuFacts } from './cpu-facts.js';
-import { type CrashContext, type Verdict, verdict } from './crash-context.js';
+import { type CrashContext, printedEvidence, type Verdict, verdict } from './crash-context.js';
 import type { Evidence, Finding } from './diagnosis.js';
 import { imageOfCode } from './instruction.js';
 import { controlProblems, guestProblems, hostProblems, type VmcsDump, type VmcsValue } from './vmcs-checks.js';
@@ -129,8 +129,7 @@ export function vmcsDump(log: CrashLog, cpu: string | undefined, from: number, a
 /** `vm-instruction-error`, `vm-entry-failure`, `unhandled-intercept`, `triple-fault`. */
 export function vmxEvent(log: CrashLog, event: LogEvent, index: number): Verdict | undefined {
   const facts = cpuFacts(log, { cpu: event.cpu ?? '', boot: event.boot, arch: log.arch });
-  const printed: Evidence = { text: say`${event.text.trim().slice(0, 200)}`, line: event.line };
-  const base = { event: index, grade: 'confirmed', evidence: [printed] } as const;
+  const base = { event: index, grade: 'confirmed', evidence: printedEvidence(event) } as const;
   switch (event.kind) {
     case 'vm-instruction-error': {
       if (event.code === undefined) return undefined;

@@ -254,6 +254,16 @@ describe('a guest whose access is forwarded', () => {
     expect(run({ crash: crashOf(microcode), images: code(rdmsr) }).msr).toBeUndefined();
   });
 
+  test("possible by the guest's ECX where no image shows the instruction", () => {
+    const frames = [handler, frame('entry', { ecx: 0x79n, eax: 1n, edx: 2n })];
+    const { msr } = run({ crash: crashOf(microcode), frames });
+    expect(msr?.grade).toBe('possible');
+    expect(msr?.msr).toMatchObject({ address: 0x79, access: 'write', value: 0x200000001n, origin: 'guest' });
+    expect(run({ crash: crashOf({ ...microcode, vector: 6 }), frames }).msr).toBeUndefined();
+    expect(run({ crash: crashOf(microcode), frames: [frame('memcpy'), frame('entry', { ecx: 0x79n })] }).msr).toBeUndefined();
+    expect(run({ crash: crashOf(microcode), images: code([0x8b, 0x01, 0xc3]), frames }).msr).toBeUndefined();
+  });
+
   test("the handler's own access to another MSR is the host's", () => {
     const { msr } = run({ crash: crashOf(microcode), images: code(wrmsr), frames: [handler, frame('entry', { ecx: 0x10n })] });
     expect(msr?.msr?.origin).toBe('host');

@@ -53,7 +53,16 @@ describe('invalid opcode', () => {
   });
 
   test('an instruction with no known reason stays open', () => {
-    expect(unknownOf(diagnoseCase({ vector: 6, code: [0x90] }))).toContain('Why nop raised #UD');
+    expect(unknownOf(diagnoseCase({ vector: 6, code: [0x0f, 0xa2] }))).toContain('Why cpuid raised #UD');
+  });
+
+  test('an instruction that cannot raise it: the image is not the one that ran', () => {
+    const diagnosis = diagnoseCase({ vector: 6, code: [0x90] });
+    expect(saidBy(diagnosis)).toBe('#UD: the CPU refused the instruction at 0x10200000');
+    expect(unknownOf(diagnosis)).toContain('the image holds nop there, which cannot raise it');
+    expect(kindsOf(diagnoseCase({ vector: 13, errorCode: 0n, code: [0x90], registers: { rcx: 0x491n } }))).toEqual([
+      'confirmed general-protection',
+    ]);
   });
 
   test('VEX', () => {
