@@ -19,6 +19,7 @@ import type { Platform } from '../platform.js';
 import type { MatchEvidence, Verdict } from '../report/report.js';
 import { say } from '../sentence.js';
 import { callBefore } from '../unwind/call-sites.js';
+import { codeMapOf } from '../unwind/code-map.js';
 import type { Backtrace } from '../unwind/frame.js';
 import { fitsFault } from './fits-fault.js';
 import type { Image } from './image.js';
@@ -224,6 +225,7 @@ function instructionFits(
   const bytes = image.bytesAt(link, length);
   const instruction = bytes === undefined ? undefined : platform.decode(bytes, link, image.arch, 1)[0];
   if (instruction === undefined) return undefined;
+  if (!codeMapOf(image, platform.decode).isBoundary(link)) return { answer: false, text: 'the middle of an instruction' };
   const answer = fitsFault(instruction, vector, errorCode);
   return answer === undefined ? undefined : { answer, text: instruction.text() };
 }
@@ -347,21 +349,27 @@ const refuting = new Set<MatchEvidence['check']>([
 
 /** Fewer verified frames than this can be chance: about one word in fifteen of foreign code follows a CALL. */
 const enoughFrames = 3;
-/** Right images pass at least 80 % of their code words (measured, docs/UNWINDING.md); foreign ones below 40 %. */
-const enoughCodeWords = 0.6;
+/** Right images pass 80 % of their code words and more; an image that only shares its beginning passes half (docs/UNWINDING.md). */
+const enoughCodeWords = 0.7;
 
 export function verdictOf(evidence: readonly MatchEvidence[]): Verdict {
   const by = (check: MatchEvidence['check']): MatchEvidence | undefined => evidence.find((entry) => entry.check === check);
-  const holds = (check: MatchEvidence['check']): boolean => by(check)?.passed === by(check)?.of && by(check) !== undefined;
-  if (evidence.some(({ check, passed, of }) => refuting.has(check) && passed < of)) return 'mismatch';
+  const holds = (check: MatchEvidence['check']): boolean => by(check) !== undefined && by(check)?.passed === by(check)?.of;
   const calls = by('call-before-return-address') ?? { passed: 0, of: 0 };
   const words = by('code-words') ?? { passed: 0, of: 0 };
-  if (calls.of > 0 && calls.passed * 2 < calls.of) return 'mismatch';
-  if (words.of >= 6 && words.passed < words.of * enoughCodeWords) return 'mismatch';
-  if (holds('image-sha1')) return 'match';
   const chain = calls.passed >= enoughFrames && calls.passed === calls.of;
+  const manyWords = words.passed >= words.of * enoughCodeWords;
+  const refuted = evidence.filter(({ check, passed, of }) => refuting.has(check) && passed < of);
+  if (refuted.length > 0) {
+    // another image by its hash or length, yet every address agrees: the same code with other data, or a difference elsewhere
+    const onlyElsewhere = refuted.every(({ check }) => check === 'image-sha1' || check === 'image-length');
+    return onlyElsewhere && chain && manyWords && words.passed >= 2 * enoughFrames ? 'ambiguous' : 'mismatch';
+  }
+  if (calls.of > 0 && calls.passed * 2 < calls.of) return 'mismatch';
+  if (words.of >= 2 * enoughFrames && words.passed * 2 < words.of) return 'mismatch';
+  if (holds('image-sha1')) return 'match';
   const data = holds('vcpu-in-array') || holds('stack-in-array');
-  if (chain && data && (words.of === 0 || words.passed >= words.of * enoughCodeWords)) return 'match';
-  if (chain || (holds('image-length') && calls.passed === calls.of)) return 'probable';
-  return calls.passed >= enoughFrames ? 'probable' : 'unverifiable';
+  if (chain && data && manyWords) return 'match';
+  if (manyWords && (chain || (holds('image-length') && calls.passed === calls.of))) return 'probable';
+  return manyWords && calls.passed >= enoughFrames ? 'probable' : 'unverifiable';
 }

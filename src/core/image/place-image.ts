@@ -7,7 +7,7 @@
  * XMHF's images: the runtime is linked at slbase + 0x200000 and runs there; the secure loader is linked at 0 and runs at
  * slbase; the bootloader is linked at 0x01e00000 and runs there (docs/LOG-DIALECTS.md).
  */
-import { hex, type LinkAddress, linkAddressValue } from '../addresses.js';
+import { hex, type LinkAddress, linkAddress, linkAddressValue } from '../addresses.js';
 import type { CrashLog } from '../log/crash-log.js';
 import { say } from '../sentence.js';
 import type { Image } from './image.js';
@@ -19,7 +19,7 @@ const loaderWindow = 0x20_0000n;
 /** First byte of the lowest executable section. */
 export function codeStart(image: Image): LinkAddress | undefined {
   const starts = image.sections.filter((section) => section.executable && section.hasBytes).map((section) => section.address);
-  return starts.length === 0 ? undefined : starts.reduce((lowest, start) => (start < lowest ? start : lowest));
+  return starts.length === 0 ? undefined : linkAddress(Math.min(...starts));
 }
 
 /** Every address at which the log says that a runtime starts, with what says so. */

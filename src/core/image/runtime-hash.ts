@@ -16,7 +16,7 @@ export function runtimeSha1(image: Image, printedSize: bigint | undefined, platf
   const sections = image.sections.filter(({ allocated, size }) => allocated && size > 0).sort((one, other) => one.address - other.address);
   const [first] = sections;
   if (first === undefined) return undefined;
-  const end = sections.reduce((last, { address, size }) => (address + size > last ? address + size : last), first.address as number);
+  const end = sections.reduce<number>((last, { address, size }) => Math.max(last, address + size), first.address);
   if (printedSize !== undefined && (printedSize > largestImage || printedSize < 1n)) return undefined;
   const size = printedSize === undefined ? end - first.address : Number(printedSize);
   const pieces = piecesOf(image, first.address, size);

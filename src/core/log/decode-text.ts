@@ -6,7 +6,7 @@ const decodeWith = (encoding: string, bytes: Uint8Array): string => new TextDeco
 
 /** Of the first bytes, how many at even and odd offsets are NUL. */
 function nulsByParity(bytes: Uint8Array): { readonly even: number; readonly odd: number; readonly pairs: number } {
-  const length = bytes.length < 512 ? bytes.length : 512;
+  const length = Math.min(bytes.length, 512);
   let even = 0;
   let odd = 0;
   for (let at = 0; at < length; at += 1) {

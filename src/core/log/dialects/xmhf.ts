@@ -187,8 +187,7 @@ function eraOf(
     if (before !== after) first += after ? 4 : -4;
   }
   const { text, lineCount } = source;
-  const lastDump = dumps[dumps.length - 1];
-  if (facts.boots.length > 0 && text.endsWith('\n') && lastDump?.ended === true && lastDump.lastLine === lineCount) first -= 2;
+  if (facts.boots.length > 0 && text.endsWith('\n') && dumps.some((dump) => dump.ended && dump.lastLine === lineCount)) first -= 2;
   if (Math.abs(first) < 2) return undefined;
   return first > 0 ? 'newline-first' : 'newline-last';
 }
