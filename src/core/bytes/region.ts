@@ -63,8 +63,8 @@ export class Region {
     return new Cursor(this.slice(offset, length), this.where, offset);
   }
 
-  /** Text from `offset` up to NUL, cut at `limits.stringBytes`. */
-  text(offset: number): string {
+  /** Text from `offset` up to NUL, cut at `most` bytes. */
+  text(offset: number, most: number = limits.stringBytes): string {
     if (!(offset >= 0 && offset < this.size)) {
       throw new FormatError('malformed', this.where, offset, `string outside the section of ${this.size} bytes`);
     }
@@ -72,8 +72,8 @@ export class Region {
     const page = this.page(index);
     const within = offset - index * PAGE;
     const end = page.indexOf(0, within);
-    if (end >= 0) return textOf(page, within, min(end, within + limits.stringBytes));
-    const longer = this.slice(offset, min(limits.stringBytes, this.size - offset));
+    if (end >= 0) return textOf(page, within, min(end, within + most));
+    const longer = this.slice(offset, min(most, this.size - offset));
     const stop = longer.indexOf(0);
     return textOf(longer, 0, stop < 0 ? longer.length : stop);
   }

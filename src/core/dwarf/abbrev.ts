@@ -8,6 +8,7 @@ import type { Cursor } from '../bytes/cursor.js';
 import { FormatError } from '../bytes/format-error.js';
 import type { Region } from '../bytes/region.js';
 import * as D from './constants.js';
+import { type DebugBudget, spend } from './sections.js';
 
 /** What the size of a form depends on. */
 export interface FormSizes {
@@ -125,26 +126,27 @@ export function abbrevOf(table: AbbrevTable, code: number): Abbrev | undefined {
 }
 
 /** Tables have no length: read on until the end mark shows, in growing pieces. */
-export function readAbbrevTable(section: Region, offset: number, sizes: FormSizes): AbbrevTable {
+export function readAbbrevTable(section: Region, offset: number, sizes: FormSizes, budget: DebugBudget): AbbrevTable {
   for (let length = 4096; ; length *= 8) {
     const left = section.size - offset;
     const isLast = !(length < left);
     const cursor = section.cursor(offset, isLast ? left : length);
     try {
-      return parseTable(cursor, sizes);
+      return parseTable(cursor, sizes, budget);
     } catch (error) {
-      if (isLast || !(error instanceof FormatError) || cursor.left > 16) throw error;
+      if (isLast || !(error instanceof FormatError) || error.kind === 'limit' || cursor.left > 16) throw error;
     }
   }
 }
 
-function parseTable(cursor: Cursor, sizes: FormSizes): AbbrevTable {
+function parseTable(cursor: Cursor, sizes: FormSizes, budget: DebugBudget): AbbrevTable {
   const dense: (Abbrev | undefined)[] = [];
   const sparse = new Map<number, Abbrev>();
   for (;;) {
     const code = cursor.uleb();
     if (code === 0) return { dense, sparse };
     const abbrev = parseDeclaration(cursor, sizes);
+    spend(budget, 'attributes', abbrev.attributes.length + 1);
     if (code < DENSE_CODES) dense[code] ??= abbrev;
     else if (!sparse.has(code)) sparse.set(code, abbrev);
   }

@@ -12,7 +12,7 @@ import * as D from './constants.js';
 import { Entry } from './entry.js';
 import { LineReader, type LineTable } from './line.js';
 import type { DebugSections } from './sections.js';
-import { type AttributeBudget, readSubroutines, type Subroutines } from './subroutines.js';
+import { readSubroutines, type Subroutines } from './subroutines.js';
 import { listUnits, type Unit, type UnitHeader } from './unit.js';
 import { addRange, indexUnits, readAranges, type UnitIndex, type UnitRanges, unitAt } from './unit-index.js';
 import { readChildren, walkEntries } from './walk-entries.js';
@@ -65,7 +65,6 @@ class LazyDebugInfo implements DebugInfo {
   private readonly abbrevs = new Map<string, AbbrevTable>();
   private readonly lineReader = new LineReader();
   private readonly lineTables = new Map<number, LineTable | null>();
-  private readonly budget: AttributeBudget = { left: limits.attributes };
   private index: UnitIndex | undefined;
 
   constructor(
@@ -108,7 +107,7 @@ class LazyDebugInfo implements DebugInfo {
     if (kept !== undefined) return kept;
     const section = this.sections.get('abbrev');
     if (section === undefined) throw new FormatError('malformed', '.debug_abbrev', -1, 'section is missing');
-    const table = readAbbrevTable(section, unit.abbrevOffset, unit);
+    const table = readAbbrevTable(section, unit.abbrevOffset, unit, this.sections.budget);
     if (this.abbrevs.size >= KEPT_ABBREV_TABLES) {
       const oldest = this.abbrevs.keys().next();
       if (!oldest.done) this.abbrevs.delete(oldest.value);
@@ -216,7 +215,7 @@ class LazyDebugInfo implements DebugInfo {
 
   subroutines(open: OpenUnit): Subroutines | undefined {
     if (open.subroutines === undefined) {
-      open.subroutines = this.attempt(() => readSubroutines(open.unit, this.unitBytes(open.unit), this.sections, this.budget)) ?? null;
+      open.subroutines = this.attempt(() => readSubroutines(open.unit, this.unitBytes(open.unit), this.sections)) ?? null;
     }
     return open.subroutines ?? undefined;
   }
@@ -241,14 +240,14 @@ class LazyDebugInfo implements DebugInfo {
   }
 
   walk(open: OpenUnit, wanted: ReadonlySet<number>, visit: (entry: Entry, depth: number) => void): void {
-    this.attempt(() => walkEntries(open.unit, this.unitBytes(open.unit), this.sections, this.budget, wanted, visit));
+    this.attempt(() => walkEntries(open.unit, this.unitBytes(open.unit), this.sections, wanted, visit));
   }
 
   children(die: number): Entry[] {
     const found: Entry[] = [];
     const opened = this.unitOf(die);
     if (opened === undefined) return found;
-    this.attempt(() => readChildren(opened.unit, this.unitBytes(opened.unit), die, this.sections, this.budget, found));
+    this.attempt(() => readChildren(opened.unit, this.unitBytes(opened.unit), die, this.sections, found));
     return found;
   }
 

@@ -9,7 +9,7 @@ import { limits } from '../limits.js';
 import * as D from './constants.js';
 import { neededSection } from './form.js';
 import { type FileTable, type LineHeader, readLineHeader } from './line-header.js';
-import type { DebugSections } from './sections.js';
+import { type DebugSections, spend } from './sections.js';
 import type { Unit } from './unit.js';
 
 export interface LineTable {
@@ -44,6 +44,7 @@ export class LineReader {
     const length = header.u32();
     const whole = length === 0xffffffff ? header.u64() + 12 : length + 4;
     const cursor = section.cursor(offset, Math.min(whole, section.size - offset));
+    spend(sections.budget, 'lineBytes', cursor.left);
     const table = this.run(cursor, readLineHeader(cursor, unit, sections));
     this.made += table.addresses.length;
     return table;

@@ -2,15 +2,14 @@
  * Location lists: `.debug_loc` (DWARF 4 §2.6.2) and `.debug_loclists` (DWARF 5 §7.29).
  *
  * In: an entry's attribute and a pc. Out: the expression that holds there, `undefined` where the list has none. Refuses: lists that run
- * out of their section, and more than `limits.rangeEntries` entries.
+ * out of their section, and more entries than the file's budget.
  */
 import { FormatError } from '../bytes/format-error.js';
-import { limits } from '../limits.js';
 import * as D from './constants.js';
 import type { Entry } from './entry.js';
 import { indexedAddress, neededSection } from './form.js';
 import { tombstone } from './ranges.js';
-import type { DebugSections } from './sections.js';
+import { type DebugSections, spend } from './sections.js';
 import type { Unit } from './unit.js';
 
 const TWO_32 = 2 ** 32;
@@ -54,7 +53,8 @@ function oldListAt(unit: Unit, offset: number, pc: number, sections: DebugSectio
   let base = unit.lowPc;
   let at = offset;
   let cursor = section.cursor(at, Math.min(PIECE, section.size - at));
-  for (let entries = 0; entries < limits.rangeEntries; entries++) {
+  for (;;) {
+    spend(sections.budget, 'listEntries', 1);
     // An entry is two addresses, a length and at most 64 KiB.
     if (cursor.left < 0x10020 && at + cursor.end < section.size) {
       at += cursor.at;
@@ -70,7 +70,6 @@ function oldListAt(unit: Unit, offset: number, pc: number, sections: DebugSectio
     const expression = cursor.take(cursor.u16());
     if (wrap(base + start, size) <= pc && pc < wrap(base + end, size)) return expression;
   }
-  throw cursor.fail('limit', `more than ${limits.rangeEntries} entries in one location list`);
 }
 
 function listAt(unit: Unit, offset: number, pc: number, sections: DebugSections): Uint8Array | undefined {
@@ -80,7 +79,8 @@ function listAt(unit: Unit, offset: number, pc: number, sections: DebugSections)
   let fallback: Uint8Array | undefined;
   let at = offset;
   let cursor = section.cursor(at, Math.min(PIECE, section.size - at));
-  for (let entries = 0; entries < limits.rangeEntries; entries++) {
+  for (;;) {
+    spend(sections.budget, 'listEntries', 1);
     if (cursor.left < PIECE / 2 && at + cursor.end < section.size) {
       at += cursor.at;
       cursor = section.cursor(at, Math.min(4 * PIECE, section.size - at));
@@ -130,5 +130,4 @@ function listAt(unit: Unit, offset: number, pc: number, sections: DebugSections)
     const expression = cursor.take(cursor.uleb());
     if (start <= pc && pc < end) return expression;
   }
-  throw cursor.fail('limit', `more than ${limits.rangeEntries} entries in one location list`);
 }

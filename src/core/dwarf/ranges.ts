@@ -5,10 +5,9 @@
  * more than `limits.rangeEntries` entries. Tombstones (code that the linker dropped) give no range.
  */
 import { FormatError } from '../bytes/format-error.js';
-import { limits } from '../limits.js';
 import * as D from './constants.js';
 import { indexedAddress, neededSection } from './form.js';
-import type { DebugSections } from './sections.js';
+import { type DebugSections, spend } from './sections.js';
 import type { Unit } from './unit.js';
 
 const TWO_32 = 2 ** 32;
@@ -37,7 +36,7 @@ export function readRanges(sections: DebugSections, unit: Unit, form: number, va
 }
 
 /** Bytes of a list that are read at a time; lists have no length. */
-const PIECE = 4096;
+const PIECE = 1024;
 
 function readOldRanges(sections: DebugSections, unit: Unit, offset: number): number[] {
   const section = neededSection(sections, 'ranges');
@@ -46,19 +45,19 @@ function readOldRanges(sections: DebugSections, unit: Unit, offset: number): num
   const ranges: number[] = [];
   let base = unit.lowPc;
   let at = offset;
-  for (let entries = 0; ; ) {
+  for (;;) {
     const length = Math.min(PIECE, section.size - at);
     const pairs = Math.floor(length / (2 * size));
     if (pairs <= 0) throw new FormatError('malformed', section.where, at, 'range list without an end');
     const cursor = section.cursor(at, pairs * 2 * size);
-    for (let pair = 0; pair < pairs; pair++, entries++) {
+    for (let pair = 0; pair < pairs; pair++) {
       const start = cursor.address(size);
       const end = cursor.address(size);
       if (start === 0 && end === 0) return ranges;
       if (start === highest) base = end;
       else if (base !== highest) ranges.push(wrap(base + start, size), wrap(base + end, size));
     }
-    if (entries > limits.rangeEntries) throw new FormatError('limit', section.where, at, `${entries} entries in one range list`);
+    spend(sections.budget, 'listEntries', pairs);
     at += pairs * 2 * size;
   }
 }
@@ -74,13 +73,13 @@ function readRangeList(sections: DebugSections, unit: Unit, offset: number): num
   let base = unit.lowPc;
   let at = offset;
   let cursor = section.cursor(at, Math.min(PIECE, section.size - at));
-  for (let entries = 0; ; entries++) {
+  for (;;) {
     // No entry is longer than 1 + 2 * 10 bytes.
     if (cursor.left < 24 && at + cursor.end < section.size) {
       at += cursor.at;
       cursor = section.cursor(at, Math.min(PIECE, section.size - at));
     }
-    if (entries > limits.rangeEntries) throw cursor.fail('limit', `${entries} entries in one range list`);
+    spend(sections.budget, 'listEntries', 1);
     const kind = cursor.u8();
     switch (kind) {
       case D.DW_RLE_end_of_list:

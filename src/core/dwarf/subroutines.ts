@@ -14,7 +14,7 @@ import { type Abbrev, abbrevOf, indirectForm, skipAttributes, skipForm } from '.
 import * as D from './constants.js';
 import { isAddressForm, readAddress, readUnsigned } from './form.js';
 import { readRanges, tombstone } from './ranges.js';
-import type { DebugSections } from './sections.js';
+import { type DebugSections, spend } from './sections.js';
 import type { Unit } from './unit.js';
 
 export interface Subroutines {
@@ -30,11 +30,6 @@ export interface Subroutines {
   readonly owners: Int32Array;
 }
 
-/** Charged per attribute, for all units of a file. */
-export interface AttributeBudget {
-  left: number;
-}
-
 /** Types cannot hold code in C; in C++ and others a class may hold a member function's code. */
 const TYPE_TAGS: ReadonlySet<number> = new Set([
   D.DW_TAG_structure_type,
@@ -47,7 +42,7 @@ const TYPE_TAGS: ReadonlySet<number> = new Set([
 /** DW_LANG_C89, C, C99, C11, Mips_Assembler, C17. */
 const C_LANGUAGES: ReadonlySet<number> = new Set([0x01, 0x02, 0x0c, 0x1d, 0x8001, 0x2c]);
 
-export function readSubroutines(unit: Unit, bytes: Uint8Array, sections: DebugSections, budget: AttributeBudget): Subroutines {
+export function readSubroutines(unit: Unit, bytes: Uint8Array, sections: DebugSections): Subroutines {
   const cursor = new Cursor(bytes, unit.info.where, unit.offset, unit.firstDie - unit.offset);
   const isC = C_LANGUAGES.has(unit.language);
   const dies: number[] = [];
@@ -71,8 +66,7 @@ export function readSubroutines(unit: Unit, bytes: Uint8Array, sections: DebugSe
       cursor.at = at;
       throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
     }
-    budget.left -= abbrev.attributes.length + 1;
-    if (budget.left < 0) throw cursor.fail('limit', `more than ${limits.attributes} attributes in the file`);
+    spend(sections.budget, 'attributes', abbrev.attributes.length + 1);
     if (abbrev.isSubroutine) {
       const index = dies.length;
       dies.push(unit.offset + at);

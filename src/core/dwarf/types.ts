@@ -49,7 +49,7 @@ function strip(debug: DebugInfo, type: number | undefined): Entry | undefined {
 }
 
 export function typeAt(debug: DebugInfo, type: number | undefined): CType {
-  const name = declaredName(debug, type, '', 0);
+  const name = declaredName(debug, type, '', 0, { left: NAME_ENTRIES });
   const entry = strip(debug, type);
   if (entry === undefined) return { name, size: 0, kind: 'unknown' };
   const size = entry.unsigned(D.DW_AT_byte_size) ?? 0;
@@ -205,28 +205,31 @@ export function elementOf(debug: DebugInfo, type: number | undefined): number | 
   return entry?.tag === D.DW_TAG_array_type ? entry.reference(D.DW_AT_type) : undefined;
 }
 
+/** Entries that one declaration may take: function types can name each other without end. */
+const NAME_ENTRIES = 64;
+
 /** C declaration without the variable's name: `struct _vcpu *`, `u8 [16]`, `void (*)(int)`. `inner` is what stands in the declarator. */
-function declaredName(debug: DebugInfo, type: number | undefined, inner: string, depth: number): string {
+function declaredName(debug: DebugInfo, type: number | undefined, inner: string, depth: number, budget: { left: number }): string {
   const join = (word: string) => (inner === '' ? word : `${word} ${inner}`);
   const entry = type === undefined ? undefined : debug.entry(type);
   if (entry === undefined) return join('void');
-  if (depth > limits.originDepth) return join('...');
+  if (depth > limits.originDepth || --budget.left < 0) return join('...');
   const next = () => (entry.has(D.DW_AT_type) ? entry.reference(D.DW_AT_type) : undefined);
   const named = () => entry.text(D.DW_AT_name);
   switch (entry.tag) {
     case D.DW_TAG_pointer_type:
-      return declaredName(debug, next(), needsBrackets(debug, next()) ? `(*${inner})` : `*${inner}`, depth + 1);
+      return declaredName(debug, next(), needsBrackets(debug, next()) ? `(*${inner})` : `*${inner}`, depth + 1, budget);
     case D.DW_TAG_reference_type:
-      return declaredName(debug, next(), `&${inner}`, depth + 1);
+      return declaredName(debug, next(), `&${inner}`, depth + 1, budget);
     case D.DW_TAG_array_type: {
       const dimensions = debug.children(entry.offset).filter((child) => child.tag === D.DW_TAG_subrange_type);
       const text = dimensions.map((each) => `[${dimension(each) ?? ''}]`).join('');
-      return declaredName(debug, next(), inner === '' ? text : `${inner}${text}`, depth + 1);
+      return declaredName(debug, next(), inner === '' ? text : `${inner}${text}`, depth + 1, budget);
     }
     case D.DW_TAG_subroutine_type: {
       const parameters = debug.children(entry.offset).filter((child) => child.tag === D.DW_TAG_formal_parameter);
-      const words = parameters.map((each) => declaredName(debug, each.reference(D.DW_AT_type), '', depth + 1));
-      return declaredName(debug, next(), `${inner}(${words.length === 0 ? 'void' : words.join(', ')})`, depth + 1);
+      const words = parameters.map((each) => declaredName(debug, each.reference(D.DW_AT_type), '', depth + 1, budget));
+      return declaredName(debug, next(), `${inner}(${words.length === 0 ? 'void' : words.join(', ')})`, depth + 1, budget);
     }
     case D.DW_TAG_structure_type:
       return join(`struct ${named() ?? '{...}'}`);
@@ -239,8 +242,8 @@ function declaredName(debug: DebugInfo, type: number | undefined, inner: string,
       if (qualifier === undefined) return join(named() ?? '?');
       const under = next();
       const isPointer = under !== undefined && debug.entry(under)?.tag === D.DW_TAG_pointer_type;
-      if (isPointer) return declaredName(debug, under, inner === '' ? qualifier : `${qualifier} ${inner}`, depth + 1);
-      return `${qualifier} ${declaredName(debug, under, inner, depth + 1)}`;
+      if (isPointer) return declaredName(debug, under, inner === '' ? qualifier : `${qualifier} ${inner}`, depth + 1, budget);
+      return `${qualifier} ${declaredName(debug, under, inner, depth + 1, budget)}`;
     }
   }
 }

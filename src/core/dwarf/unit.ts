@@ -29,6 +29,8 @@ export interface UnitHeader extends FormSizes {
 /** Longest header: 64-bit type unit. */
 const HEADER_BYTES = 40;
 const SMALLEST_UNIT = 7;
+/** Chromium has about 30,000. */
+const MOST_UNITS = 1_000_000;
 
 export interface UnitList {
   readonly units: readonly UnitHeader[];
@@ -41,6 +43,10 @@ export function listUnits(info: Region): UnitList {
   const refused: FormatError[] = [];
   let at = 0;
   while (at + SMALLEST_UNIT <= info.size) {
+    if (units.length >= MOST_UNITS) {
+      refused.push(new FormatError('limit', info.where, at, `more than ${MOST_UNITS} units`));
+      break;
+    }
     const cursor = info.cursor(at, Math.min(HEADER_BYTES, info.size - at));
     const { length, offsetSize } = readInitialLength(cursor);
     const start = at + cursor.at;

@@ -8,15 +8,13 @@ import { Cursor } from '../bytes/cursor.js';
 import { limits } from '../limits.js';
 import { abbrevOf, skipAttributes } from './abbrev.js';
 import { Entry } from './entry.js';
-import type { DebugSections } from './sections.js';
-import type { AttributeBudget } from './subroutines.js';
+import { type DebugSections, spend } from './sections.js';
 import type { Unit } from './unit.js';
 
 export function walkEntries(
   unit: Unit,
   bytes: Uint8Array,
   sections: DebugSections,
-  budget: AttributeBudget,
   wanted: ReadonlySet<number>,
   visit: (entry: Entry, depth: number) => void,
 ): void {
@@ -32,8 +30,7 @@ export function walkEntries(
     }
     const abbrev = abbrevOf(unit.abbrevs, code);
     if (abbrev === undefined) throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
-    budget.left -= abbrev.attributes.length + 1;
-    if (budget.left < 0) throw cursor.fail('limit', `more than ${limits.attributes} attributes in the file`);
+    spend(sections.budget, 'attributes', abbrev.attributes.length + 1);
     if (wanted.has(abbrev.tag)) {
       const entry = Entry.read(unit, bytes, unit.offset + at, sections);
       if (entry !== undefined) visit(entry, depth);
@@ -46,14 +43,7 @@ export function walkEntries(
 }
 
 /** Adds the direct children of the entry at `die` to `found`; what was read before an error stays there. */
-export function readChildren(
-  unit: Unit,
-  bytes: Uint8Array,
-  die: number,
-  sections: DebugSections,
-  budget: AttributeBudget,
-  found: Entry[],
-): void {
+export function readChildren(unit: Unit, bytes: Uint8Array, die: number, sections: DebugSections, found: Entry[]): void {
   const parent = Entry.read(unit, bytes, die, sections);
   if (parent === undefined || !parent.abbrev.hasChildren) return;
   const cursor = new Cursor(bytes, unit.info.where, unit.offset, die - unit.offset);
@@ -70,8 +60,7 @@ export function readChildren(
     }
     const abbrev = abbrevOf(unit.abbrevs, code);
     if (abbrev === undefined) throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
-    budget.left -= abbrev.attributes.length + 1;
-    if (budget.left < 0) throw cursor.fail('limit', `more than ${limits.attributes} attributes in the file`);
+    spend(sections.budget, 'attributes', abbrev.attributes.length + 1);
     if (depth === 0) {
       const entry = Entry.read(unit, bytes, unit.offset + at, sections);
       if (entry !== undefined) found.push(entry);

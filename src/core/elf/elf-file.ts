@@ -46,6 +46,8 @@ export interface ElfFile {
 }
 
 const HEADER = 'ELF header';
+/** `.text.` and a mangled name. */
+const SECTION_NAME_BYTES = 512;
 const EM_386 = 3;
 const EM_X86_64 = 62;
 
@@ -161,7 +163,7 @@ function readSectionHeaders(source: ByteSource, is64: boolean, at: number, count
   }
   return raw.map(({ nameOffset, ...header }) => ({
     ...header,
-    name: names !== undefined && nameOffset < names.size ? names.text(nameOffset) : '',
+    name: names !== undefined && nameOffset < names.size ? names.text(nameOffset, SECTION_NAME_BYTES) : '',
   }));
 }
 

@@ -18,7 +18,7 @@ import type { Platform } from '../platform.js';
 import { say } from '../sentence.js';
 import type { ElfSymbol, Image, Section } from './image.js';
 import { SourceFinder, UNKNOWN_NAME } from './source-lookup.js';
-import { SymbolIndex } from './symbol-index.js';
+import { SymbolIndex, spendName } from './symbol-index.js';
 import type { SourceLookup } from './symbolize.js';
 
 export function openImage(source: ByteSource, path: string, platform: Pick<Platform, 'inflate'>): Image {
@@ -167,7 +167,7 @@ export class OpenedImage implements Image {
   get symbols(): readonly ElfSymbol[] {
     if (this.sorted === undefined) {
       const index = this.symbolIndex();
-      this.sorted = index === null ? [] : Array.from(index.order, (entry) => symbolAtEntry(index.table, entry));
+      this.sorted = (index === null ? undefined : this.attempt('symbol names', () => readSymbols(index))) ?? [];
     }
     return this.sorted;
   }
@@ -185,7 +185,8 @@ export class OpenedImage implements Image {
   symbolsNamed(name: string): readonly ElfSymbol[] {
     const index = this.symbolIndex();
     if (index === null) return [];
-    return index.placesOf(name).map((place) => symbolAtEntry(index.table, index.order[place] ?? 0));
+    const places = this.attempt('symbol names', () => index.placesOf(name)) ?? [];
+    return places.map((place) => symbolAtEntry(index.table, index.order[place] ?? 0));
   }
 
   /** `undefined` where the file has none, or none that can be read. */
@@ -212,4 +213,13 @@ export class OpenedImage implements Image {
     const name = debugInfo === undefined ? UNKNOWN_NAME : this.sourceFinder().nameOf(debugInfo, die);
     return name === UNKNOWN_NAME ? undefined : name;
   }
+}
+
+function readSymbols(index: SymbolIndex): ElfSymbol[] {
+  const spent = { characters: 0 };
+  return Array.from(index.order, (entry) => {
+    const symbol = symbolAtEntry(index.table, entry);
+    spendName(spent, symbol.name);
+    return symbol;
+  });
 }

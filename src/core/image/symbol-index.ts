@@ -3,10 +3,20 @@
  *
  * In: a symbol table. Out: entries of it. Sorted on first use; names are read only for what is answered.
  */
+import { FormatError } from '../bytes/format-error.js';
 import { type ElfFile, SHF } from '../elf/elf-file.js';
 import { orderByAddress, STT, type SymbolTable, symbolName } from '../elf/symbols.js';
 
 const { max } = Math;
+
+/** Names of all symbols together: Chromium's take 160 MB. Overlapping names could take more than the file. */
+const NAME_CHARACTERS = 256 * 1024 * 1024;
+
+export function spendName(spent: { characters: number }, name: string): void {
+  spent.characters += name.length;
+  if (spent.characters > NAME_CHARACTERS)
+    throw new FormatError('limit', 'symbol table', -1, `names of more than ${NAME_CHARACTERS} characters`);
+}
 
 /** `name` and the code it covers; `size` 0 for a label. */
 export interface NamedCode {
@@ -138,9 +148,11 @@ export class SymbolIndex {
   /** Places in `order`, ascending, of the symbols of this name. */
   placesOf(name: string): readonly number[] {
     if (this.byName === undefined) {
+      const spent = { characters: 0 };
       this.byName = new Map();
       for (let place = 0; place < this.order.length; place++) {
         const own = symbolName(this.table, this.order[place] ?? 0);
+        spendName(spent, own);
         const places = this.byName.get(own);
         if (places === undefined) this.byName.set(own, [place]);
         else places.push(place);

@@ -9,8 +9,19 @@ import { OpenedImage } from './open-image.js';
 export function typeSize(image: Image, symbol: ElfSymbol): number | undefined {
   if (!(image instanceof OpenedImage)) return undefined;
   const debug = image.debugInfo;
-  return debug === undefined ? undefined : image.attempt('type', () => elementSize(debug, symbol.name));
+  if (debug === undefined) return undefined;
+  const sizes = known.get(image) ?? new Map<string, number | undefined>();
+  known.set(image, sizes);
+  if (!sizes.has(symbol.name)) {
+    sizes.set(
+      symbol.name,
+      image.attempt('type', () => elementSize(debug, symbol.name)),
+    );
+  }
+  return sizes.get(symbol.name);
 }
+
+const known = new WeakMap<OpenedImage, Map<string, number | undefined>>();
 
 const VARIABLES: ReadonlySet<number> = new Set([D.DW_TAG_variable]);
 
