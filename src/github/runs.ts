@@ -160,7 +160,12 @@ const pageLimit = 10;
 export async function listArtifacts(github: GitHub, runId: number): Promise<Artifact[]> {
   const byId = new Map<number, Artifact>();
   for (let page = 1; page <= pageLimit; page += 1) {
-    const { data } = await github.rest.actions.listWorkflowRunArtifacts({ ...github.repository, run_id: runId, per_page: pageSize, page });
+    const { data } = await github.rest.actions
+      .listWorkflowRunArtifacts({ ...github.repository, run_id: runId, per_page: pageSize, page })
+      .catch((error: unknown) => {
+        const gone = error instanceof ApiRefusal && (error.status === 404 || error.status === 410);
+        throw gone ? new Problem('question', say`The run ${runId} was deleted. Build the commit again and name that run.`) : error;
+      });
     const fresh = data.artifacts.filter((artifact) => !byId.has(artifact.id));
     for (const artifact of fresh) {
       const sha256 = /^sha256:([0-9a-f]{64})$/i.exec(artifact.digest ?? '')?.[1]?.toLowerCase();

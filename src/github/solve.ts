@@ -11,7 +11,7 @@ import type { ReportContext, Verdict } from '../core/report/report.js';
 import { type Sentence, say } from '../core/sentence.js';
 import type { EngineInput, EngineResult } from '../engine.js';
 import { type ChosenImages, chooseImages, Expired, eligible } from './artifacts.js';
-import type { GitHub } from './client.js';
+import { ApiRefusal, type GitHub } from './client.js';
 import type { QuestionKey } from './event.js';
 import type { Inputs } from './inputs.js';
 import { keyText, marker, waitingMark } from './marker.js';
@@ -101,7 +101,9 @@ async function imagesOf(solver: Solver, request: Request, found: FoundLog): Prom
     const chosen = await chooseFrom(solver, request, found, run, warnings, provenance);
     if (chosen.run.run.fork && inputs.forkArtifacts === 'label') warnings.push(forkSentence(chosen.run));
     return { found: chosen.run, chosen: chosen.images, warnings: [...warnings, ...chosen.images.warnings], provenance };
-  } catch (error) {
+  } catch (caught) {
+    const error =
+      caught instanceof ApiRefusal ? new Problem('unreachable', say`GitHub refused to tell of the run or its artifacts (${caught.status}). Edit the comment to try again.`) : caught;
     if (!(error instanceof Problem) || error.kind === 'cancelled' || error.kind === 'input') throw error;
     const failure = error.kind === 'permission' ? { failure: error } : {};
     return { ...(run === undefined ? {} : { found: run }), warnings: [...warnings, error.sentence], provenance, ...failure };

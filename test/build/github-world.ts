@@ -150,7 +150,11 @@ export function fetchOver(standIn: StandIn, faults: readonly Fault[], recorded: 
     const damage = strike(faults, origin, asked);
     if (damage?.kind === 'drop' && !damage.after) throw failed('ECONNRESET');
     if (damage?.kind === 'stall' && damage.at === 'headers') {
-      return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }));
+      return new Promise((_, reject) => {
+        // what happens meanwhile may have been the abort
+        if (signal?.aborted === true) reject(signal.reason);
+        signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+      });
     }
     const done = damage?.kind === 'answer' ? damage.answer : exchangeWith(standIn, urls, origin, asked);
     if (damage?.kind === 'drop') throw failed('UND_ERR_SOCKET');
