@@ -51,17 +51,11 @@ const signatures: Readonly<Record<Hypervisor, readonly [number, number, number]>
 };
 
 export function cpuFacts(log: CrashLog, about: CpuQuestion): CpuFacts {
-  const inBoot = linesOfBoot(log, about.boot);
+  const { msrs, cpuids, wideShapes, dumpVendor } = readingsOfBoot(log, about.boot);
   const narrow = (about.arch ?? log.arch) === 'i386';
-  const readings = [...log.facts.msrs, ...arrayReadings(log)].filter((reading) => inBoot(reading.line) && !isNotYetFilled(log, reading));
-  const wideShapes = new Set(readings.filter((r) => r.value !== 'unavailable' && r.value > low32).map((r) => shapeOf(log, r.line)));
 
   const msr = (address: number): MsrFact | undefined => {
-    const reading = agreed(
-      readings.filter((r) => r.address === address),
-      about.cpu,
-      (r) => r.value,
-    );
+    const reading = agreed(msrs.get(address) ?? [], about.cpu, (r) => r.value);
     if (reading === undefined) return undefined;
     const { line, value } = reading;
     if (value === 'unavailable') {
@@ -75,11 +69,7 @@ export function cpuFacts(log: CrashLog, about: CpuQuestion): CpuFacts {
   };
 
   const cpuid = (leaf: number, subleaf: number, register: CpuidRegister): Known<number> | undefined => {
-    const reading = agreed(
-      log.facts.cpuid.filter((r) => r.leaf === leaf && r.subleaf === subleaf && r.register === register && inBoot(r.line)),
-      about.cpu,
-      (r) => r.value,
-    );
+    const reading = agreed(cpuids.get(cpuidKey(leaf, subleaf, register)) ?? [], about.cpu, (r) => r.value);
     if (reading === undefined) return undefined;
     return { value: reading.value >>> 0, from: cpuidFrom(reading), line: reading.line };
   };
@@ -142,7 +132,7 @@ export function cpuFacts(log: CrashLog, about: CpuQuestion): CpuFacts {
     if (ebx?.value === 0x756e6547) return { value: 'intel', from: ebx.from, ...lineOf(ebx) };
     if (ebx?.value === 0x68747541) return { value: 'amd', from: ebx.from, ...lineOf(ebx) };
     if (log.facts.vendor !== undefined) return { value: log.facts.vendor, from: say`the log names the vendor` };
-    return vendorOfDump(log);
+    return dumpVendor;
   };
 
   const inVirtualMachine = (): Known<boolean> | undefined => {
@@ -173,6 +163,51 @@ export function cpuFacts(log: CrashLog, about: CpuQuestion): CpuFacts {
       return { ...ebx, value: ebx.value === wantB && ecx.value === wantC && edx.value === wantD };
     },
   };
+}
+
+interface Readings {
+  readonly msrs: ReadonlyMap<number, readonly MsrReading[]>;
+  readonly cpuids: ReadonlyMap<string, readonly CpuidReading[]>;
+  /** Print statements that showed an upper half at least once. */
+  readonly wideShapes: ReadonlySet<string>;
+  readonly dumpVendor: Known<'intel' | 'amd'> | undefined;
+}
+
+/** Every crash of a log asks: a log of 1,024 crashes must not be indexed 1,024 times. */
+const indexed = new WeakMap<CrashLog, Map<number | undefined, Readings>>();
+
+function readingsOfBoot(log: CrashLog, boot: number | undefined): Readings {
+  const ofLog = indexed.get(log) ?? new Map<number | undefined, Readings>();
+  indexed.set(log, ofLog);
+  const known = ofLog.get(boot);
+  if (known !== undefined) return known;
+  const inBoot = linesOfBoot(log, boot);
+  const all = [...log.facts.msrs, ...arrayReadings(log)].filter((reading) => inBoot(reading.line) && !isNotYetFilled(log, reading));
+  const readings: Readings = {
+    msrs: grouped(all, (reading) => reading.address),
+    cpuids: grouped(
+      log.facts.cpuid.filter((reading) => inBoot(reading.line)),
+      (reading) => cpuidKey(reading.leaf, reading.subleaf, reading.register),
+    ),
+    dumpVendor: vendorOfDump(log),
+    wideShapes: new Set(all.filter((r) => r.value !== 'unavailable' && r.value > low32).map((r) => shapeOf(log, r.line))),
+  };
+  ofLog.set(boot, readings);
+  return readings;
+}
+
+function grouped<K, T>(items: readonly T[], key: (item: T) => K): ReadonlyMap<K, readonly T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group === undefined) groups.set(key(item), [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+function cpuidKey(leaf: number, subleaf: number, register: CpuidRegister): string {
+  return `${leaf} ${subleaf} ${register}`;
 }
 
 /** Lines from the boot's banner to the next one; all lines where there is no banner. */

@@ -7,10 +7,10 @@
  *
  * Each file of this folder turns one kind of evidence into findings; tables restate the CPU manuals, with their sections.
  */
-import type { CrashLog } from '../log/crash-log.js';
+import type { CpuCrash, CrashLog, LogEvent } from '../log/crash-log.js';
 import type { Platform } from '../platform.js';
 import type { ReportFrame } from '../report/report.js';
-import { plain, type Sentence, say } from '../sentence.js';
+import { plain, type Sentence } from '../sentence.js';
 import { type CrashContext, crashContext, type Verdict } from './crash-context.js';
 import type { Diagnosis, Finding, Grade } from './diagnosis.js';
 import { eventFinding, maxEventFindings, silentEnd } from './events.js';
@@ -55,8 +55,14 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
   });
 
   let events = 0;
+  const seen = new Set<string>();
+  const isRepeated = (event: LogEvent): boolean => {
+    const { kind, cpu, code, condition, file, sourceLine } = event;
+    const key = JSON.stringify([kind, kind === 'halt' ? event.text : '', cpu, code, condition, file, sourceLine]);
+    return seen.has(key) || !seen.add(key);
+  };
   log.events.forEach((event, index) => {
-    if (told.has(index) || events >= maxEventFindings) return;
+    if (told.has(index) || events >= maxEventFindings || isRepeated(event)) return;
     const verdict = eventFinding(log, event, index);
     if (verdict === undefined || verdict.findings.every((finding) => isKnown(finding, findings))) return;
     events += 1;
@@ -105,33 +111,29 @@ function isKnown(finding: Finding, among: readonly Finding[]): boolean {
 
 /** CPUs that died of the same thing are told once, by the first; it names the others. */
 function once(findings: readonly Finding[], log: CrashLog): readonly Finding[] {
-  const kept: Finding[] = [];
-  const others = new Map<Finding, string[]>();
-  for (const finding of findings) {
-    const first = finding.crash === undefined ? undefined : kept.find((other) => isSame(other, finding, log));
-    const cpu = finding.crash === undefined ? undefined : log.crashes[finding.crash]?.cpu;
-    if (first === undefined) kept.push(finding);
-    else if (cpu !== undefined) others.set(first, [...(others.get(first) ?? []), cpu]);
-  }
-  return kept.map((finding) => {
-    const cpus = others.get(finding);
-    if (cpus === undefined) return finding;
-    const list = cpus.map((cpu) => say`${cpu}`).reduce((all, cpu) => say`${all}, ${cpu}`);
-    return { ...finding, explanation: [...finding.explanation, say`The same on CPU ${list}.`] };
+  const groups = new Map<string, { readonly first: Finding; readonly others: string[] }>();
+  findings.forEach((finding, index) => {
+    const crash = finding.crash === undefined ? undefined : log.crashes[finding.crash];
+    const key = crash === undefined ? `event ${index}` : sameness(finding, crash);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { first: finding, others: [] });
+    else if (crash !== undefined) group.others.push(crash.cpu);
+  });
+  return [...groups.values()].map(({ first, others }) => {
+    if (others.length === 0) return first;
+    return { ...first, explanation: [...first.explanation, [`The same on CPU ${cpuList(others)}.`]] };
   });
 }
 
-function isSame(a: Finding, b: Finding, log: CrashLog): boolean {
-  if (a.crash === undefined || b.crash === undefined) return false;
-  const [first, second] = [log.crashes[a.crash], log.crashes[b.crash]];
-  return (
-    a.finding === b.finding &&
-    a.grade === b.grade &&
-    first?.fault.pc === second?.fault.pc &&
-    first?.boot === second?.boot &&
-    plain(a.claim) === plain(b.claim) &&
-    (a.exists ?? []).every((rule, index) => rule.worth === b.exists?.[index]?.worth)
-  );
+function sameness({ finding, grade, claim, exists }: Finding, { boot, fault }: CpuCrash): string {
+  return JSON.stringify([finding, grade, plain(claim), boot, fault.pc?.toString(), exists?.map((rule) => rule.worth)]);
+}
+
+const shownCpus = 16;
+
+function cpuList(cpus: readonly string[]): string {
+  const more = cpus.length - shownCpus;
+  return more > 0 ? `${cpus.slice(0, shownCpus).join(', ')} and ${more} more` : cpus.join(', ');
 }
 
 function distinct(sentences: readonly Sentence[]): readonly Sentence[] {

@@ -65,6 +65,9 @@ export function tell(context: CrashContext, story: Story): Told {
     }
     if (row.rule.worth === 'unknown') {
       unknown.push(wouldSettle(row));
+      if (access === 'read' && !story.isGuest && row.row.access !== 'wo') {
+        explanation.push(say`RDMSR in the hypervisor faults where the CPU, or a hypervisor around it, does not offer the MSR.`);
+      }
       if (other !== undefined) {
         explanation.push(
           say`The manuals disagree on when ${row.row.name} exists: ${[row.rule.source]} says ${row.rule.when}, ${[other.source]} says ${other.when}.`,

@@ -9,7 +9,7 @@
  * as exception 3, with a stack dump of 3 (i386) or 6 (amd64) words and, from late 2021 on, a dump of the VMCS after it.
  */
 import { type Arch, toLink } from '../addresses.js';
-import type { CrashLog, LogEvent } from '../log/crash-log.js';
+import type { CrashLog, LogEvent, VmcsField } from '../log/crash-log.js';
 import { type Sentence, say } from '../sentence.js';
 import { type CpuFacts, cpuFacts } from './cpu-facts.js';
 import { type CrashContext, printedEvidence, type Verdict, verdict } from './crash-context.js';
@@ -104,11 +104,37 @@ function entryInstructionBefore(context: CrashContext): Evidence | undefined {
   return undefined;
 }
 
+/** Every failed entry of a log asks. */
+const sorted = new WeakMap<CrashLog, readonly VmcsField[]>();
+
+function fieldsByLine(log: CrashLog): readonly VmcsField[] {
+  const known = sorted.get(log);
+  if (known !== undefined) return known;
+  const fields = [...log.facts.vmcs].sort((a, b) => a.line - b.line);
+  sorted.set(log, fields);
+  return fields;
+}
+
+function firstFrom(fields: readonly VmcsField[], line: number): number {
+  let low = 0;
+  let high = fields.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((fields[middle]?.line ?? 0) < line) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** The first value of each field that the CPU prints from a line on. */
 export function vmcsDump(log: CrashLog, cpu: string | undefined, from: number, arch: Arch | undefined): VmcsDump {
   const values = new Map<string, VmcsValue>();
-  for (const { cpu: printer, name, value, line } of log.facts.vmcs) {
-    if (line < from || line > from + dumpLines || values.has(name)) continue;
+  const fields = fieldsByLine(log);
+  for (let next = firstFrom(fields, from); next < fields.length; next += 1) {
+    const field = fields[next];
+    if (field === undefined || field.line > from + dumpLines) break;
+    const { cpu: printer, name, value, line } = field;
+    if (values.has(name)) continue;
     if (printer === undefined || cpu === undefined || cpu === '' || printer === cpu) values.set(name, { value, line });
   }
   const is64 = arch === 'amd64';
