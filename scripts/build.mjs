@@ -64,7 +64,8 @@ async function buildInto(folder) {
       // unzipper names it in a branch for S3 that is never taken
       external: ['@aws-sdk/client-s3'],
       // unzipper's promise library builds functions from text; the language's own promises do all that unzipper asks of it
-      alias: { bluebird: './scripts/native-promise.cjs' },
+      // @actions/core asks it for the name of the operating system, which nothing here wants to know
+      alias: { bluebird: './scripts/native-promise.cjs', '@actions/exec': './scripts/no-exec.mjs' },
       // the bundles are CommonJS: sources may say import.meta.url
       define: { 'import.meta.url': 'importMetaUrl', TOOL_VERSION: JSON.stringify(version) },
       banner: { js: 'const importMetaUrl=require("node:url").pathToFileURL(__filename).href;' },
