@@ -160,9 +160,9 @@ function zip64Extra(view: DataView, from: number, to: number, where: number): { 
 function nameText(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
-    if (error instanceof TypeError) return new TextDecoder('latin1').decode(bytes);
-    throw error;
+  } catch {
+    // thrown for nothing but bytes that are no UTF-8
+    return new TextDecoder('latin1').decode(bytes);
   }
 }
 
