@@ -205,7 +205,6 @@ function hostile(): Report {
       makeFinding({
         claim: say`${evil}`,
         evidence: [{ text: say`${evil}`, line: 1 }],
-        errata: evil,
         suggestion: { text: say`${evil}`, code: evil },
       }),
     ],

@@ -85,7 +85,7 @@ export function inlineCode(text: string, cap = inlineCap): string {
 /** Our own words: kept as they are, with what Markdown would act on as entities. An underscore inside a word does nothing. */
 export function ownWords(text: string): string {
   return visible(text)
-    .replace(/[@](?=\S)|#(?=\d)/g, `$&${wordJoiner}`)
+    .replace(/@(?=\S)|#(?=\d)|:(?=\/\/)|[wW]{3}(?=\.)|[gG][hH](?=-\d)/g, `$&${wordJoiner}`)
     .replace(/[&<>*`[\]\\|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, (character) => `&#${character.charCodeAt(0)};`)
     .replaceAll(wordJoiner, '&#8288;');
 }

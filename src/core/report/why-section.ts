@@ -77,7 +77,7 @@ function findingBlocks(finding: Finding): readonly Block[] {
   const blocks: Block[] = [...claimBlocks(finding)];
   if (explanation.length > 0) blocks.push({ kind: 'list', items: explanation });
   blocks.push(...conditionBlocks(finding, true));
-  if (errata !== undefined) blocks.push(paragraph(['Errata: ', { code: errata }]));
+  if (errata !== undefined) blocks.push(paragraph(ended([`Errata: ${errata}`])));
   blocks.push(...suggestionBlocks(finding));
   if (evidence.length > 0) {
     const items = evidence
@@ -106,7 +106,7 @@ function conditionBlocks({ exists, msr }: Finding, withReasons: boolean): readon
 const worthWords: Readonly<Record<Existence['worth'], string>> = { true: 'holds', false: 'does not hold', unknown: 'unknown' };
 
 function conditionRow({ source, when, worth, because }: Existence, withReasons: boolean): readonly Rich[] {
-  const row: Rich[] = [[{ code: source }], [{ code: when }], [{ strong: worthWords[worth] }]];
+  const row: Rich[] = [[source], [{ code: when }], [{ strong: worthWords[worth] }]];
   if (withReasons) row.push(because.slice(0, shownReasons).flatMap((reason, index) => [...(index === 0 ? [] : ['; ']), ...reason]));
   return row;
 }

@@ -134,7 +134,6 @@ function reportOf(texts: readonly string[]): Report {
         claim: say`${t(22)}`,
         explanation: [say`${t(23)}`],
         evidence: [{ text: say`${t(0)}` }],
-        errata: t(1),
         suggestion: { text: say`${t(2)}`, code: t(3) },
       }),
     ],
