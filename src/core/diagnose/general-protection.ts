@@ -60,8 +60,10 @@ export function protectionFault(context: CrashContext): Verdict | undefined {
 
   const text = instruction.instruction.text();
   const raised = say`${text} raised ${errorCode === 0n ? `${name}(0)` : name}`;
-  const bad = badAddress(context, vector);
+  const bad = badAddress(context, vector, 5);
   if (bad !== undefined) return verdict(make(say`${raised}: ${bad}`, []));
+  const badInFour = badAddress(context, vector, 4);
+  if (badInFour !== undefined) return verdict(make(say`${raised}: with 4-level paging, ${badInFour}`, [], { grade: 'likely' }));
   const causes = causeSentences(context, vector);
   if (causes.length > 0) return verdict({ ...make(raised, causes), finding: 'privileged-instruction' });
   return verdict(make(raised, []), [say`Why ${text} raised ${name}: nothing in the log or the image shows it.`]);
@@ -86,34 +88,34 @@ function elsewhere(context: CrashContext, vector: number): readonly Sentence[] {
 }
 
 /** Where RET, or an indirect JMP or CALL, was to go: a target that is not canonical faults at the instruction. */
-function badTarget(context: CrashContext): Sentence | undefined {
+function badTarget(context: CrashContext, levels: 4 | 5): Sentence | undefined {
   const { crash, instruction, registers } = context;
   if (instruction === undefined || crash.arch !== 'amd64') return undefined;
   const { flow, operands } = instruction.instruction;
   if (flow === 'return') {
     const { sp } = crash.fault.interrupted;
     const target = sp === undefined ? undefined : crash.stack.wordAt(sp);
-    if (target === undefined || isCanonical(target)) return undefined;
+    if (target === undefined || isCanonical(target, levels)) return undefined;
     return say`the return address on the stack, ${hex(target)}${asText(target)}, is not canonical: the stack was overwritten`;
   }
   const [operand] = operands;
   if ((flow !== 'indirect-call' && flow !== 'indirect-jump') || operand?.kind !== 'register') return undefined;
   const target = registerValue(registers, operand.register);
-  if (target === undefined || isCanonical(target)) return undefined;
+  if (target === undefined || isCanonical(target, levels)) return undefined;
   return say`the target in ${operand.register}, ${hex(target)}${asText(target)}, is not canonical`;
 }
 
 /** What is certainly wrong with the address of a memory operand. */
-function badAddress(context: CrashContext, vector: number): Sentence | undefined {
+function badAddress(context: CrashContext, vector: number, levels: 4 | 5): Sentence | undefined {
   const { crash, instruction } = context;
   if (instruction === undefined) return undefined;
   if (vector === generalProtection) {
-    const target = badTarget(context);
+    const target = badTarget(context, levels);
     if (target !== undefined) return target;
   }
   for (const access of memoryAccesses(context)) {
     if (access.address === undefined) continue;
-    if (crash.arch === 'amd64' && !isCanonical(access.address)) {
+    if (crash.arch === 'amd64' && !isCanonical(access.address, levels)) {
       const throughStack = /\b[re](?:sp|bp)\b/.test(access.through);
       // A bad address through RSP or RBP is a stack fault, any other a general protection fault.
       if (throughStack === (vector === stackSegment)) return say`${accessText(access)} is not canonical`;

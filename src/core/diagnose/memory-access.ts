@@ -24,11 +24,16 @@ export function memoryAccesses(context: CrashContext): readonly MemoryAccess[] {
   const accesses: MemoryAccess[] = [];
   for (const operand of found.instruction.operands) {
     if (operand.kind !== 'memory' || operand.access === 'none') continue;
-    const address = operandAddress(operand, registers, crash.arch, found.loaded.bias);
+    const address = reachesFurther(found.instruction) ? undefined : operandAddress(operand, registers, crash.arch, found.loaded.bias);
     accesses.push({ kind: operand.access, through: throughText(operand, address), ...(address !== undefined && { address }) });
   }
   const stack = stackAccess(found.instruction, context);
   return stack === undefined ? accesses : [...accesses, stack];
+}
+
+/** BT and its like with a bit number in a register: the bit may lie far from the operand (SDM vol 2, BT). */
+function reachesFurther({ mnemonic, operands }: Instruction): boolean {
+  return /^bt[rsc]?$/.test(mnemonic) && operands[1]?.kind === 'register';
 }
 
 function stackAccess(instruction: Instruction, context: CrashContext): MemoryAccess | undefined {

@@ -14,6 +14,7 @@ import { type Sentence, say } from '../sentence.js';
 import { type CpuFacts, cpuFacts } from './cpu-facts.js';
 import { type CrashContext, printedEvidence, type Verdict, verdict } from './crash-context.js';
 import type { Evidence, Finding } from './diagnosis.js';
+import { exitDetails } from './exit-qualification.js';
 import { imageOfCode } from './instruction.js';
 import { controlProblems, guestProblems, hostProblems, type VmcsDump, type VmcsValue } from './vmcs-checks.js';
 import { decodeExitReason, type ExitReason, vmInstructionErrors } from './vmx-tables.js';
@@ -192,8 +193,9 @@ function entryFailure(log: CrashLog, event: LogEvent, facts: CpuFacts, base: Eve
   const unknown: Sentence[] = [];
   if (reason.basic === guestStateFailure) {
     explanation.push(say`The guest state in the VMCS failed the CPU's checks: the guest did not run.`);
-    const problems = guestProblems(vmcsDump(log, event.cpu, event.line, log.arch), facts);
-    explanation.push(...problems.map(capital));
+    const dump = vmcsDump(log, event.cpu, event.line, log.arch);
+    const problems = [...exitDetails(reason.basic, dump, event.qualification), ...guestProblems(dump, facts).map(capital)];
+    explanation.push(...problems);
     if (problems.length === 0) unknown.push(say`Which part of the guest state was refused: the printed fields do not show it.`);
   } else if (reason.basic === msrLoadFailure && event.qualification !== undefined) {
     explanation.push(say`Item ${event.qualification} of the VM-entry MSR-load area could not be loaded: the items count from 1.`);
@@ -211,6 +213,7 @@ function unhandledExit(log: CrashLog, event: LogEvent, base: EventBase): Verdict
   if (reason.basic === tripleFaultExit) {
     explanation.push(say`The guest, not the hypervisor, faulted while a double fault was being delivered.`);
   }
+  explanation.push(...exitDetails(reason.basic, vmcsDump(log, event.cpu, event.line, log.arch), event.qualification));
   const evidence = [...base.evidence];
   if (reason.basic === rdmsrExit || reason.basic === wrmsrExit) {
     const wanted = reason.basic === rdmsrExit ? 'read' : 'write';

@@ -95,6 +95,12 @@ describe('page faults', () => {
     expect(unknownOf(diagnosis)).toContain('do not tell it');
   });
 
+  test('BTS with a bit number in a register may reach anywhere', () => {
+    const code = [0x48, 0x0f, 0xab, 0x02]; // bts %rax,(%rdx)
+    const diagnosis = diagnoseCase({ ...fault, registers: { rax: 0x100000n, rdx: 0x5000n }, code });
+    expect(saidBy(diagnosis)).not.toContain('0x5000');
+  });
+
   test('a register that was not printed is not zero', () => {
     expect(saidBy(diagnoseCase({ ...fault, registers: {}, code: storeThroughRdx }))).not.toContain('0x0 through');
   });
@@ -139,6 +145,12 @@ describe('general protection', () => {
     const diagnosis = diagnoseCase({ ...gp, registers: { rdx: 0xffff888000000000n }, code: loadThroughRdx });
     expect(saidBy(diagnosis)).toBe('mov eax, [rdx] raised #GP(0)');
     expect(unknownOf(diagnosis)).toContain('nothing in the log or the image shows it');
+  });
+
+  test('an address that only 5-level paging knows is likely the reason', () => {
+    const diagnosis = diagnoseCase({ ...gp, registers: { rdx: 0x0000_8000_0000_0000n }, code: loadThroughRdx });
+    expect(kindsOf(diagnosis)).toEqual(['likely general-protection']);
+    expect(saidBy(diagnosis)).toContain('with 4-level paging, read of 0x800000000000 through rdx is not canonical');
   });
 
   test('through the stack it is a stack fault', () => {

@@ -222,6 +222,37 @@ describe('events', () => {
     expect(saidBy(diagnosis)).toContain('VM-instruction error 5: VMRESUME with a VMCS that was not launched');
   });
 
+  test.each([
+    [
+      0,
+      { info_vmexit_interrupt_information: 0x80000b0en, info_vmexit_interrupt_error_code: 2n },
+      'The guest raised #PF with error code 0x2',
+    ],
+    [28, { info_exit_qualification: 0x4n }, 'The guest moved a value to CR4'],
+    [28, { info_exit_qualification: 0x13n }, 'The guest moved from CR3'],
+    [29, { info_exit_qualification: 0x7n }, 'The guest moved to DR7'],
+    [30, { info_exit_qualification: 0x3f80008n }, 'The guest read 1 byte at port 0x3f8'],
+    [
+      48,
+      { info_exit_qualification: 0x2n, guest_paddr: 0xfee00000n },
+      'a write; the page is not present in the EPT.\nThe guest-physical address is 0xfee00000',
+    ],
+    [48, { info_exit_qualification: 0x2an, guest_paddr: 0x1000n }, 'a write; the EPT allows read, execute.'],
+    [49, { guest_paddr: 0x1000n }, 'The guest-physical address is 0x1000'],
+  ])('exit %i by its qualification', (code, fields, words) => {
+    expect(saidBy(diagnoseEvents([event('unhandled-intercept', { code })], { vmcs: dump(fields) }))).toContain(words);
+    expect(saidBy(diagnoseEvents([event('unhandled-intercept', { code })])).split('\n')).toHaveLength(1);
+  });
+
+  test('the qualification of a failed entry', () => {
+    expect(saidBy(diagnoseEvents([event('vm-entry-failure', { code: 0x80000021, qualification: 4n })]))).toContain(
+      'the VMCS link pointer is bad',
+    );
+    expect(saidBy(diagnoseEvents([event('vm-entry-failure', { code: 0x80000021, qualification: 0n })]))).not.toContain(
+      'exit qualification',
+    );
+  });
+
   test("the guest's triple fault", () => {
     const diagnosis = diagnoseEvents([event('unhandled-intercept', { code: 2 })]);
     expect(kindsOf(diagnosis)).toEqual(['confirmed unhandled-intercept']);
