@@ -9,7 +9,7 @@ import { say } from '../sentence.js';
 import type { CpuCrash, Damage, Fault, StackMemory } from './crash-log.js';
 import { readNumber } from './dialects/xmhf-records.js';
 import { checkStack } from './dumped-words.js';
-import { type FrameClues, frameAt, type HardwareFrame, plausiblePrint, pushesErrorCode, searchFrame } from './hardware-frame.js';
+import { type FrameClues, frameAt, type HardwareFrame, isNoFrame, plausiblePrint, pushesErrorCode, searchFrame } from './hardware-frame.js';
 import { type DumpNote, dumpWidth, type OpenDump } from './open-dump.js';
 
 export interface LogContext {
@@ -162,28 +162,24 @@ function faultOf(
   const head = { ...(vector === undefined ? {} : { vector }), ...(mnemonic === undefined ? {} : { mnemonic }) };
   const errorCode = dump.errorCode ?? digitsValue(dump.errorCodeDigits, wordSize(arch));
   const own = stackPointer === undefined ? undefined : frameAt(stack, stackPointer, clues);
-  const frame = own ?? (plausiblePrint(printed, dump.segments) || record === undefined ? undefined : searchFrame(stack, clues));
+  // The words at the printed stack pointer are there and are no frame: it lies elsewhere.
+  const contradicted = own === undefined && stackPointer !== undefined && isNoFrame(stack, stackPointer, clues);
+  const frame = own ?? (plausiblePrint(printed) && !contradicted ? undefined : searchFrame(stack, clues));
 
   if (frame === undefined) {
-    if (record !== undefined && printed.flags !== undefined && !plausiblePrint(printed, dump.segments)) {
+    const shared = { ...head, ...(errorCode === undefined ? {} : { errorCode }) };
+    if (!plausiblePrint(printed)) {
       notes.push({
         kind: 'printed-frame-wrong',
         line: pcLine,
-        detail: say`The printed CS and flags cannot be those of a fault, and the dump holds no frame that can; what was printed stands.`,
+        detail: say`The printed CS and flags cannot be those of a fault, and the dump holds no frame that can: where it happened is unknown.`,
       });
+      return { ...shared, interrupted: {}, printed };
     }
-    const sp = stackPointer === undefined || arch === 'amd64' ? undefined : stackPointer + 12n;
-    const far = stackPointer === undefined || arch === 'i386' ? undefined : stack.wordAt(stackPointer + 24n);
-    const ss = stackPointer === undefined || arch === 'i386' ? undefined : stack.wordAt(stackPointer + 32n);
-    const interruptedSp = sp ?? far;
     return {
-      ...head,
+      ...shared,
       ...printed,
-      ...(errorCode === undefined ? {} : { errorCode }),
-      interrupted: {
-        ...(interruptedSp === undefined ? {} : { sp: runtimeAddress(interruptedSp) }),
-        ...(ss === undefined ? {} : { ss }),
-      },
+      interrupted: contradicted || stackPointer === undefined ? {} : interruptedAbove(stackPointer, arch, stack),
     };
   }
   const differs =
@@ -208,6 +204,14 @@ function faultOf(
     interrupted: interruptedBy(frame, arch),
     ...(differs ? { printed } : {}),
   };
+}
+
+/** No frame can be read, but nothing speaks against the printed stack pointer. */
+function interruptedAbove(stackPointer: bigint, arch: Arch, stack: StackMemory): Fault['interrupted'] {
+  if (arch === 'i386') return { sp: runtimeAddress(stackPointer + 12n) };
+  const sp = stack.wordAt(stackPointer + 24n);
+  const ss = stack.wordAt(stackPointer + 32n);
+  return { ...(sp === undefined ? {} : { sp: runtimeAddress(sp) }), ...(ss === undefined ? {} : { ss }) };
 }
 
 function interruptedBy(frame: HardwareFrame, arch: Arch): Fault['interrupted'] {

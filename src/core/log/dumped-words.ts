@@ -68,8 +68,9 @@ export function checkStack(
   } else if (first === undefined) {
     notes.push({ kind: 'stack-truncated', line: dump.lastLine, detail: say`The dump holds no stack word that can be read.` });
   }
+  // The handler dumps up to the stack pointer that the CPU started with: 0, 4 (i386) or 8 (amd64) bytes below the top.
   const top = stackTop === undefined || first === undefined ? undefined : stackTop - (last(kept)?.address ?? 0n) - step;
-  if (top !== undefined && top > 16n && dump.ended) {
+  if (top !== undefined && top > step && dump.ended) {
     notes.push({
       kind: 'stack-truncated',
       line: dump.lastLine,
@@ -78,7 +79,7 @@ export function checkStack(
   }
   const complete =
     !dump.shortened &&
-    (top === undefined || top <= 16n) &&
+    (top === undefined || top <= step) &&
     dump.ended &&
     startsRight &&
     gaps === 0 &&

@@ -52,16 +52,15 @@ export function plausibleFlags(flags: bigint): boolean {
   return (flags & 2n) !== 0n && (flags & ~0x3f7fd7n) === 0n;
 }
 
-function plausibleCode(cs: bigint, segments: ReadonlyMap<string, bigint>): boolean {
-  const own = segments.get('cs');
-  if (own !== undefined && cs === own) return true;
-  // Another ring or a far call: any selector but the null one, and none above the 16 bits.
-  return own === undefined && cs > 3n && cs <= 0xffffn;
+/** XMHF has one code selector; where a dump does not show it, any but the null one may be it. */
+function plausibleCode(cs: bigint, clues: FrameClues): boolean {
+  const own = clues.segments.get('cs');
+  return own === undefined ? cs > 3n && cs <= 0xffffn : cs === own;
 }
 
-/** True when the printed triple can be a frame at all. */
-export function plausiblePrint(printed: PrintedFrame, segments: ReadonlyMap<string, bigint>): boolean {
-  return printed.flags !== undefined && plausibleFlags(printed.flags) && printed.cs !== undefined && plausibleCode(printed.cs, segments);
+/** False when the printed values cannot be those of any fault: a null CS, or flags that no CPU holds. What is missing is no reason. */
+export function plausiblePrint({ cs, flags }: PrintedFrame): boolean {
+  return (flags === undefined || plausibleFlags(flags)) && (cs === undefined || cs > 3n);
 }
 
 /** The frame at the printed stack pointer, when the words there can be one. */
@@ -71,13 +70,22 @@ export function frameAt(stack: StackMemory, at: bigint, clues: FrameClues): Hard
   const cs = stack.wordAt(at + step);
   const flags = stack.wordAt(at + 2n * step);
   if (pc === undefined || cs === undefined || flags === undefined) return undefined;
-  if (!plausibleFlags(flags) || !plausibleCode(cs, clues.segments)) return undefined;
+  const asPrinted = cs === clues.printed.cs && cs > 3n && pc === clues.printed.pc;
+  if (!plausibleFlags(flags) || !(plausibleCode(cs, clues) || asPrinted)) return undefined;
   const below = clues.vector !== undefined && pushesErrorCode(clues.vector) ? stack.wordAt(at - step) : undefined;
   const code = below !== undefined && below <= 0xffff_ffffn ? { errorCode: below } : {};
   if (clues.arch === 'i386') return { at, pc, cs, flags, ...code };
   const sp = stack.wordAt(at + 3n * step);
   const ss = stack.wordAt(at + 4n * step);
   return { at, pc, cs, flags, ...code, ...(sp === undefined ? {} : { sp }), ...(ss === undefined ? {} : { ss }) };
+}
+
+/** True when the dump holds CS and flags there, and they cannot be those of a frame. A missing word is no reason. */
+export function isNoFrame(stack: StackMemory, at: bigint, clues: FrameClues): boolean {
+  const step = BigInt(wordSize(clues.arch));
+  const cs = stack.wordAt(at + step);
+  const flags = stack.wordAt(at + 2n * step);
+  return cs !== undefined && flags !== undefined && !(plausibleFlags(flags) && plausibleCode(cs, clues));
 }
 
 /** Searches the dump upwards for a frame that is right in every part. amd64 only: i386 frames hold no stack pointer to check. */

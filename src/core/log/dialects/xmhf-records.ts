@@ -205,7 +205,11 @@ function readPc(text: string, at: number, label: 'EIP' | 'RIP'): RecordRead {
   const withAt = text.indexOf(' with', end);
   const places = withAt < 0 ? 0 : withAt - end - 2;
   const width: WordSize | undefined = places === 16 ? 8 : places === 8 ? 4 : undefined;
-  const pc = readNumber(text, end, (width ?? guessWidth(text, end)) * 2);
+  const wanted = (width ?? (label === 'RIP' ? 8 : guessWidth(text, end))) * 2;
+  const read = readNumber(text, end, wanted);
+  // Eight digits at the end of the text may be the first half of sixteen.
+  const halved = width === undefined && label === 'EIP' && read.end >= text.length && wanted === 8;
+  const pc: Value = halved ? { end: read.end, fault: 'cut' } : read;
   note(pc, label);
   end = withAt >= 0 && withAt - pc.end < 20 ? withAt : pc.end;
   flagsLabel.lastIndex = end;

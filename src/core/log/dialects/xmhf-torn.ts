@@ -51,7 +51,7 @@ export function untaggedHeader(text: string): RecordRead | undefined {
 }
 
 const untaggedStart =
-  /(?:CS:EIP 0x|[ER][ABCD]X=0x|[ER]SI=0x|[ER]BP=0x|R(?:8|1[0-5]) ?=0x|CS=0x|FS=0x|TR=0x|VCPU at 0x|error code: 0x|-{2,8}stack dump|-{2,8}end-|state dump|Stack\(0x)/;
+  /(?<![\w.>])(?:CS:EIP 0x|[ER][ABCD]X=0x|[ER]SI=0x|[ER]BP=0x|R(?:8|1[0-5]) ?=0x|CS=0x|FS=0x|TR=0x|VCPU at 0x|error code: 0x|-{2,8}stack dump|-{2,8}end-|state dump|Stack\(0x)/;
 
 /** A record of a dump without tags: its first word anywhere in the line. */
 export function untaggedRecord(text: string): RecordRead | undefined {
