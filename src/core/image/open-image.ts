@@ -204,7 +204,18 @@ export class OpenedImage implements Image {
   }
 
   lookup(address: LinkAddress): SourceLookup {
-    return this.attempt('source line', () => this.sourceFinder().lookup(address)) ?? { functions: [], from: 'none' };
+    try {
+      return this.sourceFinder().lookup(address);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      this.note(error, 'source line');
+      return this.fromSymbols(address);
+    }
+  }
+
+  /** What is left when the debug information of an address is damaged. */
+  private fromSymbols(address: LinkAddress): SourceLookup {
+    return new SourceFinder(undefined, this.symbolIndex() ?? undefined).lookup(address);
   }
 
   /** Linkage name of the subprogram at `die`, an offset in `.debug_info`. */

@@ -32,6 +32,7 @@ export class SymbolIndex {
   readonly order: Uint32Array;
   /** Per place in `order`: the furthest end of all sized symbols up to there, in its section or not. */
   private readonly furthest: Float64Array;
+  private readonly made = new Map<number, NamedCode>();
   private llvmOrder: Uint32Array | undefined;
   private byName: Map<string, number[]> | undefined;
 
@@ -111,8 +112,13 @@ export class SymbolIndex {
     const size = table.sizes[entry] ?? 0;
     // Kernel halves are negative here and above all others there: a label never reaches across.
     if ((size !== 0 && at + size <= address) || at < 0 !== address < 0) return undefined;
-    const file = (table.infos[entry] ?? 0) >> 4 === 0 ? this.fileOf(table.indexes[entry] ?? 0) : undefined;
-    return { name: symbolName(table, entry), address: at, size, ...(file ? { file } : {}) };
+    let made = this.made.get(entry);
+    if (made === undefined) {
+      const file = (table.infos[entry] ?? 0) >> 4 === 0 ? this.fileOf(table.indexes[entry] ?? 0) : undefined;
+      made = { name: symbolName(table, entry), address: at, size, ...(file ? { file } : {}) };
+      this.made.set(entry, made);
+    }
+    return made;
   }
 
   private selectNamed(): Uint32Array {
