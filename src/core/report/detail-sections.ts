@@ -7,6 +7,7 @@ import { wordHex } from './json.js';
 import { feedbackLink } from './links.js';
 import { type Block, count, lines, paragraph, type Rich, type Section, small } from './page.js';
 import type { MatchEvidence, Report, ReportContext, ReportCrash } from './report.js';
+import { functionName } from './signature.js';
 import { isStackTrusted, leadingCrash } from './verdict-section.js';
 
 const shownWords = 400;
@@ -20,7 +21,7 @@ const shownGaps = 24;
 export function registersSection(report: Report): readonly Section[] {
   const entry = entryOf(report);
   if (entry === undefined || entry.crash.registers.size === 0) return [];
-  const texts = registerLines(entry);
+  const texts = registerLines(isStackTrusted(report, entry) ? entry : { ...entry, frames: [], registerMeanings: new Map() });
   return [
     {
       name: 'registers',
@@ -36,7 +37,7 @@ function entryOf(report: Report): ReportCrash | undefined {
   return leading === undefined ? undefined : report.crashes[leading];
 }
 
-function registerLines({ crash, registerMeanings }: ReportCrash): readonly string[] {
+function registerLines({ crash, frames, registerMeanings }: ReportCrash): readonly string[] {
   const { fault, arch } = crash;
   const texts: string[] = [];
   const add = (name: string, value: string, meaning: string): void => {
@@ -49,9 +50,12 @@ function registerLines({ crash, registerMeanings }: ReportCrash): readonly strin
       isPrintedSp && fault.interrupted.sp !== undefined ? `as printed; at the fault it was ${wordHex(fault.interrupted.sp, arch)}` : '';
     add(name, wordHex(value, arch), [note, meaning === undefined ? '' : plain(meaning)].filter((text) => text !== '').join('; '));
   }
-  if (fault.pc !== undefined) add('pc', wordHex(fault.pc, arch), '');
+  const [first] = frames;
+  const place =
+    first?.symbol === undefined ? '' : `code ${functionName(first.symbol)}${first.offset === undefined ? '' : `+${hex(first.offset)}`}`;
+  if (fault.pc !== undefined) add('pc', wordHex(fault.pc, arch), place);
   if (fault.flags !== undefined) add('flags', wordHex(fault.flags, arch), '');
-  if (crash.vcpu !== undefined) add('vcpu', wordHex(crash.vcpu, arch), '');
+  if (crash.vcpu !== undefined) add('vcpu', wordHex(crash.vcpu, arch), plain(registerMeanings.get('vcpu') ?? []));
   for (const [name, value] of crash.segments)
     add(
       name,
@@ -219,7 +223,7 @@ export function damageSection({ log, crashes }: Report): readonly Section[] {
     ];
   });
   return [
-    { name: 'damage', heading: `What the log lost (${count(all.length, 'note')})`, collapsed: true, blocks: [{ kind: 'list', items }] },
+    { name: 'damage', heading: `Damage of the log (${count(all.length, 'note')})`, collapsed: true, blocks: [{ kind: 'list', items }] },
   ];
 }
 

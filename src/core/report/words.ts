@@ -77,10 +77,16 @@ function stringAt(image: Image, at: LinkAddress): string | undefined {
   return `${text}...`;
 }
 
-/** Registers that point somewhere known, by register name. */
+/**
+ * Registers that point somewhere known, by register name; `vcpu` for the structure that the log names. The printed stack pointer is
+ * where the dump starts, which says nothing.
+ */
 export function registerMeanings(crash: CpuCrash, images: readonly LoadedImage[]): ReadonlyMap<string, Sentence> {
   const meanings = new Map<string, Sentence>();
-  for (const [name, value] of crash.registers) {
+  const values: Iterable<readonly [string, bigint]> =
+    crash.vcpu === undefined ? crash.registers : [...crash.registers, ['vcpu', crash.vcpu]];
+  for (const [name, value] of values) {
+    if (name === 'esp' || name === 'rsp') continue;
     const meaning = describeWord(value, images, crash);
     if (meaning !== undefined) meanings.set(name, meaning.text);
   }

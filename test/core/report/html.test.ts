@@ -47,7 +47,7 @@ describe('HTML report', () => {
   test('says what the comment says', () => {
     const html = renderHtml(msrReport(), makeContext());
     const markdown = renderMarkdown(msrReport(), makeContext());
-    for (const words of ['RDMSR 0x491 IA32_VMX_VMFUNC', 'partition_initialize', 'Registers of CPU 00', 'What the log lost (1 note)']) {
+    for (const words of ['RDMSR 0x491 IA32_VMX_VMFUNC', 'partition_initialize', 'Registers of CPU 00', 'Damage of the log (1 note)']) {
       expect(html).toContain(words);
       expect(markdown).toContain(words);
     }

@@ -54,8 +54,11 @@ describe('describeWord', () => {
 });
 
 test('registers that point nowhere known stay unexplained', () => {
-  const named = registerMeanings(makeCrash({ registers: { eax: 0x1020_2000n, ebx: 7n } }), images);
-  expect([...named].map(([name, value]) => [name, plain(value)])).toEqual([['eax', 'data g_vcpus']]);
+  const named = registerMeanings(makeCrash({ registers: { eax: 0x1020_2000n, ebx: 7n, esp: 0x1d959aa8n }, vcpu: 0x1020_2010n }), images);
+  expect([...named].map(([name, value]) => [name, plain(value)])).toEqual([
+    ['eax', 'data g_vcpus'],
+    ['vcpu', 'data g_vcpus+0x10'],
+  ]);
 });
 
 describe('wordMeanings', () => {
