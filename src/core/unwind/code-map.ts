@@ -163,6 +163,7 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
   const ranges = codeRanges(image);
   const instructions = new Map<number, Instruction>();
   let targets: readonly number[] | undefined;
+  let hasCallTargets = false;
   let extents = extentsOf(image, ranges, []);
   let entries = new Map(extents.functions.map((one) => [one.entry as number, one]));
 
@@ -268,7 +269,8 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
 
   /** Code that no symbol covers: begins where calls say. */
   function withCallTargets(): void {
-    if (targets !== undefined) return;
+    if (hasCallTargets) return;
+    hasCallTargets = true;
     extents = extentsOf(image, ranges, callTargets());
     boundaries.clear();
     entries = new Map(extents.functions.map((one) => [one.entry as number, one]));

@@ -11,7 +11,7 @@ import { limits } from '../limits.js';
 import type { Instruction } from '../platform.js';
 import { applyCall, calleePop, keepsRegister, savedAt } from './call-effects.js';
 import type { CodeFunction, CodeMap, CodeRange } from './code-map.js';
-import { type JumpTable, readTable, tableOf } from './jump-tables.js';
+import { boundOf, type JumpTable, readTable, tableOf } from './jump-tables.js';
 import { registerPart } from './registers.js';
 import { addressOf, apply, entryRegisters, entrySlots, push, setStackPointer, type TransferContext } from './transfer.js';
 import { type Base, cfaBase, constant, joinInto, MachineState, pointer, SP, sameValue, slotKey, unknown, type Value } from './values.js';
@@ -256,13 +256,15 @@ function onePass(
     else addEdge(at, target, state, call);
   }
 
-  function tableTargets(table: JumpTable): readonly number[] {
+  function tableTargets(at: number, table: JumpTable): readonly number[] {
     if (!tables.has(table.address)) {
       tables.set(table.address, table);
       again = true;
     }
     const lands = (target: number): boolean => (inRanges(own, target) ?? inRanges(regions, target)) !== undefined && map.isBoundary(target);
-    return readTable(image, table, lands, new Set(tables.keys()));
+    const range = regionAt(at);
+    const before = range === undefined ? [] : map.sweep({ start: range.start, end: at });
+    return readTable(image, table, lands, new Set(tables.keys()), boundOf(before));
   }
 
   function indirectJump(instruction: Instruction, state: MachineState): void {
@@ -279,7 +281,7 @@ function onePass(
       return;
     }
     const table = tableOf(value);
-    const targets = table === undefined ? [] : tableTargets(table);
+    const targets = table === undefined ? [] : tableTargets(instruction.at, table);
     if (targets.length > 0) for (const target of targets) addEdge(instruction.at, target, state, undefined);
     else if (isAtEntryDepth(state)) indirectTails.add(instruction.at);
     else unresolved.add(instruction.at);

@@ -7,6 +7,8 @@
 import type { LinkAddress } from '../addresses.js';
 import { linkAddress } from '../addresses.js';
 import type { Image } from '../image/image.js';
+import type { Instruction, Operand } from '../platform.js';
+import { registerPart } from './registers.js';
 import type { Value } from './values.js';
 
 export interface JumpTable {
@@ -43,6 +45,61 @@ export function readTable(
     targets.push(linkAddress(target));
   }
   return targets;
+}
+
+/** Instructions between the comparison and the jump. */
+const BOUND_DISTANCE = 16;
+
+/**
+ * Entries that the bounds check before the jump lets through: `cmp index, N` and `ja` to the default case. `before` are the
+ * instructions up to the jump, nearest last. `undefined` where no check of the same value stands there.
+ */
+export function boundOf(before: readonly Instruction[]): number | undefined {
+  const from = Math.max(1, before.length - BOUND_DISTANCE);
+  for (let index = before.length - 1; index >= from; index--) {
+    const branch = before[index];
+    if (branch?.flow !== 'branch') continue;
+    const compare = before[index - 1];
+    if (compare?.mnemonic !== 'cmp' || (branch.mnemonic !== 'ja' && branch.mnemonic !== 'jae')) return undefined;
+    const [value, limit] = compare.operands;
+    if (value === undefined || limit?.kind !== 'immediate' || limit.value < 0n) return undefined;
+    if (!flowsToEnd(value, before.slice(index + 1))) return undefined;
+    return Number(limit.value) + (branch.mnemonic === 'ja' ? 1 : 0);
+  }
+  return undefined;
+}
+
+/** Whether the compared value is what the table is indexed with: followed through copies, extensions and scaling. */
+function flowsToEnd(value: Operand, path: readonly Instruction[]): boolean {
+  const holding = new Set<number>();
+  if (value.kind === 'register') holding.add(registerNumber(value.register));
+  for (const instruction of path) {
+    const memory = instruction.operands.find((operand) => operand.kind === 'memory');
+    const indexed = memory !== undefined && memory.access !== 'none' && usesAny(memory, holding);
+    if (indexed) return true;
+    const carries =
+      instruction.reads.some((name) => holding.has(registerNumber(name))) ||
+      (memory !== undefined && value.kind === 'memory' && isSamePlace(memory, value));
+    for (const name of instruction.writes) {
+      if (carries) holding.add(registerNumber(name));
+      else holding.delete(registerNumber(name));
+    }
+  }
+  return false;
+}
+
+function registerNumber(name: string): number {
+  return registerPart(name)?.index ?? -1;
+}
+
+type Memory = Extract<Operand, { kind: 'memory' }>;
+
+function usesAny(memory: Memory, holding: ReadonlySet<number>): boolean {
+  return [memory.base, memory.index].some((name) => name !== undefined && holding.has(registerNumber(name)));
+}
+
+function isSamePlace(a: Memory, b: Memory): boolean {
+  return a.base === b.base && a.index === b.index && a.displacement === b.displacement;
 }
 
 function targetOf(image: Image, table: JumpTable, bytes: Uint8Array): number {

@@ -25,20 +25,29 @@ interface Part {
   readonly size: number;
 }
 
-/** Every name of a general register, whole or part, with its number and size in bytes. AH and its kind are parts that nothing here follows. */
+/** Every name of a general register, whole or part, with its number and size in bytes. */
 const parts = new Map<string, Part>();
 ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'].forEach((name, index) => {
   parts.set(`r${name}`, { index, size: 8 });
   parts.set(`e${name}`, { index, size: 4 });
   parts.set(name, { index, size: 2 });
 });
+['al', 'cl', 'dl', 'bl', 'spl', 'bpl', 'sil', 'dil'].forEach((name, index) => {
+  parts.set(name, { index, size: 1 });
+});
+['ah', 'ch', 'dh', 'bh'].forEach((name, index) => {
+  parts.set(name, { index, size: 1 });
+});
 for (let index = 8; index < 16; index++) {
+  // the manual says R8L, assemblers r8b
+  parts.set(`r${index}l`, { index, size: 1 });
+  parts.set(`r${index}b`, { index, size: 1 });
   parts.set(`r${index}`, { index, size: 8 });
   parts.set(`r${index}d`, { index, size: 4 });
   parts.set(`r${index}w`, { index, size: 2 });
 }
 
-/** Number and size of a general register of 2, 4 or 8 bytes; `undefined` for every other name. */
+/** Number and size of a general register or a part of one; `undefined` for every other name. */
 export function registerPart(name: string): Part | undefined {
   return parts.get(name);
 }
