@@ -52,7 +52,7 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
   if (instruction.instruction.flow === 'stop') {
     const [name] = innermostFunctions(context.frames);
     const explanation: Sentence[] = [
-      say`${text} is put there on purpose: by an assertion, a BUG macro or ${'abort()'}, or by the compiler where code can only be reached by an error, such as a division by zero.`,
+      say`${text} is put there on purpose: by an assertion, a BUG macro or ${'abort()'}, or by the compiler where code can only be reached by an error, such as a division by zero or the use of a null pointer.`,
     ];
     if (assertion !== undefined) explanation.push(say`The log prints an assertion just before: that is the cause.`);
     const where = name === undefined ? say`` : say` in ${name}`;

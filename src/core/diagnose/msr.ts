@@ -35,6 +35,8 @@ export interface MsrVerdict {
 
 const generalProtection = 13;
 const pageFault = 14;
+/** Below lie the Pentium's machine-check MSRs (0, 1) and the size of a MONITOR line (6). */
+const firstPlausible = 0x10;
 
 /** What points at an RDMSR or WRMSR, before the MSR is looked up. */
 interface Access {
@@ -190,6 +192,8 @@ function accessAt(context: CrashContext, address: number): Access | undefined {
   if (printed?.unavailable === true) {
     return { grade: 'likely', access: 'read', evidence: [{ text: printed.from, line: printed.line }, ...errorEvidence] };
   }
+  // Numbers as small as these are in ECX for any other reason.
+  if (address < firstPlausible) return undefined;
   if (errorCode !== 0n || (rowsOf(context, address).length === 0 && !isMsrRange(address))) return undefined;
   return { grade: 'possible', evidence: errorEvidence };
 }

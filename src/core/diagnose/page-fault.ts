@@ -27,7 +27,9 @@ export function pageFault(context: CrashContext): Verdict | undefined {
   const what = error === undefined ? undefined : pageFaultSentence(error);
   const base = { finding: 'page-fault', grade: 'confirmed', crash: context.index, evidence } as const;
 
-  const blamed = error?.fetch === true ? undefined : memoryAccesses(context).find((access) => canCause(access, error));
+  const able = error?.fetch === true ? [] : memoryAccesses(context).filter((access) => canCause(access, error));
+  // CMPS reads two places: either may be the one.
+  const [blamed] = able.length === 1 ? able : [];
   if (blamed?.address !== undefined) {
     const place = placeOf(context, blamed.address);
     const where = place === undefined ? say`` : say` (${place})`;

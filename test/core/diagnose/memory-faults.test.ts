@@ -101,6 +101,15 @@ describe('page faults', () => {
     expect(saidBy(diagnosis)).not.toContain('0x5000');
   });
 
+  test('string instructions: MOVS writes one place and reads the other, CMPS reads both', () => {
+    const registers = { rsi: 0x5000n, rdi: 0n };
+    const movsb = [0xf3, 0xa4]; // rep movsb
+    expect(saidBy(diagnoseCase({ ...fault, registers, code: movsb }))).toContain('write to 0x0 through rdi');
+    expect(saidBy(diagnoseCase({ ...fault, errorCode: 0n, registers, code: movsb }))).toContain('read of 0x5000 through rsi');
+    const cmpsb = [0xf3, 0xa6]; // repz cmpsb
+    expect(saidBy(diagnoseCase({ ...fault, errorCode: 0n, registers, code: cmpsb }))).not.toContain('through');
+  });
+
   test('a register that was not printed is not zero', () => {
     expect(saidBy(diagnoseCase({ ...fault, registers: {}, code: storeThroughRdx }))).not.toContain('0x0 through');
   });

@@ -114,6 +114,7 @@ describe('grades', () => {
     ['a selector in the error code', { errorCode: 0x93n }],
     ['no error code', { errorCode: undefined }],
     ['an ECX that no row covers', { registers: { ecx: 0x12345678n } }],
+    ['a small number in ECX', { registers: { ecx: 1n } }],
     ['no ECX', { registers: {} }],
     ['a page fault', { vector: 14 }],
   ])('nothing: %s', (_, change) => {
