@@ -13,6 +13,8 @@ import { guiltyPlace, placeText } from './stack-view.js';
 
 /** CPUs named one by one; more are counted. */
 const namedCpus = 8;
+/** An assertion this near above a dump belongs to it: lines of other CPUs come between. */
+const linesBeforeDump = 40;
 
 const msrGrades: Readonly<Record<Grade, string>> = {
   confirmed: 'confirmed by the instruction and ECX',
@@ -85,7 +87,7 @@ function crashVerdict(report: Report, index: number, entry: ReportCrash): Rich {
   else if (pc !== undefined) what.push(' at ', { code: wordHex(pc, entry.crash.arch) });
   const suspect = suspectWords(findings, index);
   if (suspect !== undefined) what.push(suspect.joint, ...suspect.text);
-  return sentences(ended(what), imageWords(report, entry), trusted ? undefined : remedyWords(report, entry));
+  return sentences(ended(what), assertionWords(report, entry), imageWords(report, entry), trusted ? undefined : remedyWords(report, entry));
 }
 
 /** Every CPU of this boot that failed at the same instruction in the same way. */
@@ -144,7 +146,7 @@ export function msrName(msr: MsrSuspect): string {
 const verdicts: Readonly<Record<Verdict, string>> = {
   match: 'The image fits this log (match).',
   probable: 'The image probably fits this log (probable): the checks that could be made pass, but they are few.',
-  ambiguous: 'Several images fit this log equally well (ambiguous), so the stack may be that of another build.',
+  ambiguous: 'Several images fit this log equally well (ambiguous); the stack is read from one of them.',
   mismatch: 'The image is not the one that printed this log (mismatch), so no stack is shown as true.',
   unverifiable: 'Whether the image fits this log cannot be told (unverifiable): the log holds too little to check.',
 };
@@ -160,6 +162,15 @@ export function imageWords(report: Report, entry: ReportCrash | undefined): Sent
   return worst === undefined ? [] : [verdicts[worst]];
 }
 
+/** A condition that failed right before the dump: more telling than the exception that it ends in. */
+function assertionWords({ events }: Report, { crash }: ReportCrash): Rich {
+  const event = events.findLast(({ kind, line }) => kind === 'assertion' && line <= crash.line && line >= crash.line - linesBeforeDump);
+  if (event?.condition === undefined) return [];
+  const at =
+    event.file === undefined ? [] : [' at ', { code: `${event.file}${event.sourceLine === undefined ? '' : `:${event.sourceLine}`}` }];
+  return [`Just before, in log line ${event.line}, an assertion failed: `, { code: event.condition }, ...at, '.'];
+}
+
 /** What to hand in instead of an image that does not fit. */
 function remedyWords({ log }: Report, { crash }: ReportCrash): Rich {
   const revision = log.boots[crash.boot ?? log.boots.length - 1]?.revision;
@@ -170,7 +181,7 @@ function remedyWords({ log }: Report, { crash }: ReportCrash): Rich {
 function eventVerdict(report: Report, event: ReportEvent): Rich {
   const cpu = event.cpu !== undefined && /^[0-9a-f]{2}$/.test(event.cpu) ? ` on CPU ${event.cpu}` : '';
   const index = report.events.indexOf(event);
-  const text: RichPart[] = [{ strong: `${capitalised(eventWords[event.kind])}${cpu}` }, ` (line ${event.line})`];
+  const text: RichPart[] = [{ strong: `${capitalised(eventWords[event.kind])}${cpu}` }, ` (log line ${event.line})`];
   if (event.condition !== undefined) text.push(': ', { code: event.condition });
   if (event.function !== undefined) text.push(' in ', { code: functionName(event.function) });
   if (event.file !== undefined) text.push(' at ', { code: `${event.file}${event.sourceLine === undefined ? '' : `:${event.sourceLine}`}` });
@@ -184,7 +195,7 @@ function eventVerdict(report: Report, event: ReportEvent): Rich {
         : [capitalised(grades[finding.grade]), ...finding.claim];
   return sentences(
     text,
-    claim,
+    claim === undefined ? undefined : ended(claim),
     ['There is no register dump, so there is no stack.'],
     event.fatal ? undefined : ['A hypervisor survives this by itself.'],
   );

@@ -15,6 +15,7 @@ import {
   makeFrame,
   makeImage,
   makeLog,
+  makeOtherFinding,
   makeReport,
   makeReportCrash,
   msrReport,
@@ -232,6 +233,59 @@ describe('the first screen', () => {
     expect(markdown.indexOf('partition_initialize')).toBeGreaterThan(closed);
     expect(markdown.slice(0, markdown.indexOf('\n\n'))).toContain('no stack is shown as true');
     expect(markdown).not.toContain('return address of frame');
+  });
+});
+
+describe('the verdict', () => {
+  const verdictOf = (report: Report): string => renderMarkdown(report, makeContext()).split('\n')[0] ?? '';
+  const crash = makeReportCrash(makeCrash({ line: 300, fault: { vector: 6, mnemonic: '#UD' } }), []);
+  const assertion = (line: number) => makeEvent({ line, condition: 'vmcs', file: 'x/y.c', sourceLine: 7 });
+
+  test('tells of an assertion right before the dump, not of one long ago or after', () => {
+    const said = 'in log line 290, an assertion failed: <code>vmcs</code> at <code>x&#47;y&#46;c&#58;7</code>.';
+    expect(verdictOf(makeReport({ crashes: [crash], events: [assertion(290)] }))).toContain(said);
+    for (const line of [200, 301])
+      expect(verdictOf(makeReport({ crashes: [crash], events: [assertion(line)] }))).not.toContain('assertion');
+  });
+
+  test('names every CPU that failed at the same instruction of the same boot, and counts many', () => {
+    const on = (cpu: string, boot: number) =>
+      makeReportCrash({ ...makeCrash({ cpu }), boot }, [makeFrame({ at: 1n, functions: [{ name: `f${cpu}` }] })]);
+    expect(verdictOf(makeReport({ crashes: [on('02', 0), on('00', 0), on('01', 1)] }))).toContain('**#GP on CPUs 00 and 02**');
+    const many = Array.from({ length: 12 }, (_, cpu) => on(cpu.toString(16).padStart(2, '0'), 0));
+    expect(verdictOf(makeReport({ crashes: many }))).toContain('**#GP on 12 CPUs**');
+    expect(verdictOf(makeReport({ crashes: [makeReportCrash(makeCrash({ cpu: '' }), [])] }))).toContain('**#GP** at');
+  });
+
+  test('a jump into nothing is told by where it came from', () => {
+    const frames = [
+      makeFrame({ at: 0x30303030n }),
+      makeFrame({ at: 2n, trust: 'code', functions: [{ name: 'via', file: 'a/b.c', line: 3 }] }),
+    ];
+    expect(verdictOf(makeReport({ crashes: [makeReportCrash(makeCrash(), frames)] }))).toContain(
+      'at <code>0x30303030</code>, called from <code>via</code> (<code>a&#47;b&#46;c&#58;3</code>)',
+    );
+  });
+
+  test('prefers what is confirmed over an MSR that is not', () => {
+    const findings = [
+      makeOtherFinding({ finding: 'page-fault', claim: say`a write to ${'0x0'} failed` }),
+      makeFinding({ grade: 'possible' }),
+    ];
+    expect(verdictOf(makeReport({ crashes: [crash], findings }))).toContain('a write to <code>0x0</code> failed.');
+    expect(verdictOf(makeReport({ crashes: [crash], findings: [makeFinding({ grade: 'possible' })] }))).toContain(
+      'suspect **RDMSR 0x491 IA32_VMX_VMFUNC**, possible, not proved.',
+    );
+  });
+
+  test.each([
+    ['match', 'fits this log (match)'],
+    ['probable', 'probably fits this log'],
+    ['ambiguous', 'Several images fit'],
+    ['unverifiable', 'cannot be told (unverifiable)'],
+    ['mismatch', 'name the run of that commit'],
+  ] as const)('says what the verdict %s allows', (verdict, words) => {
+    expect(verdictOf(msrReport({ images: [makeImage({ verdict })] }))).toContain(words);
   });
 });
 
