@@ -34,7 +34,22 @@ try {
   const file = join(scratch, 'comment.html');
   writeFileSync(file, page);
   const chromium = (args) =>
-    execFileSync('chromium', ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', `--user-data-dir=${join(scratch, 'profile')}`, ...args, `file://${file}`], { stdio: ['ignore', 'pipe', 'ignore'], timeout: 60_000 });
+    execFileSync(
+      'chromium',
+      [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        `--user-data-dir=${join(scratch, 'profile')}`,
+        ...args,
+        `file://${file}`,
+      ],
+      { stdio: ['ignore', 'pipe', 'ignore'], timeout: 60_000 },
+    );
   chromium(['--hide-scrollbars', '--force-device-scale-factor=1', '--window-size=900,1150', `--screenshot=${resolve(picture)}`]);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
