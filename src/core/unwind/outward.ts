@@ -8,6 +8,7 @@ import { type FrameAddress, hex, linkAddress, type RuntimeAddress, runtimeAddres
 import type { Registers } from '../log/crash-log.js';
 import { type Sentence, say } from '../sentence.js';
 import type { AddressSpace, CodePlace, InnerEntries, ReturnSite } from './address-space.js';
+import { stepByTable, type TableStep } from './call-frame.js';
 import type { Reach } from './call-sites.js';
 import { beginsStack, type CodeStep, type RegisterValues, stepByCode } from './caller.js';
 import type { CodeFunction } from './code-map.js';
@@ -95,12 +96,16 @@ export function stepOutward(space: AddressSpace, standing: Standing): Outcome {
   if (place === undefined) return outOfCode(space, standing);
   const states = space.statesAt(address.at, address.kind === 'return-address');
   const inner = innerEntries(space, standing, states);
-  const outcomes = states.map((from) => outwardByCode(space, standing, from, inner, place));
+  const table = stepByTable(space, place, standing.registers);
+  const outcomes = states.map((from) => outwardByCode(space, standing, from, table, inner, place));
   // Stubs of different depth may share this code: the one whose caller passes is the one that ran.
   const proved = outcomes.find(({ kind }) => kind === 'caller' || kind === 'hardware') ?? outcomes.find(({ kind }) => kind !== 'lost');
   if (proved !== undefined) return proved;
   const failures = outcomes.flatMap((outcome) => (outcome.kind === 'lost' ? [outcome] : []));
   const tried: FrameTrust[] = failures.some(({ cfa }) => cfa !== undefined) ? ['code'] : [];
+  const byTable = table === undefined ? undefined : outwardByTable(space, standing, table, inner, place);
+  if (byTable !== undefined) return byTable;
+  if (table !== undefined) tried.unshift('cfi');
   const byFrame = outwardByFramePointer(space, standing, inner, states);
   if (byFrame !== undefined) return byFrame;
   if (standing.registers.has(FP)) tried.push('frame-pointer');
@@ -121,11 +126,36 @@ function isProgress(standing: Standing, cfa: bigint): boolean {
   return sp === undefined || cfa > sp;
 }
 
-function outwardByCode(space: AddressSpace, standing: Standing, from: StateAt, inner: InnerEntries, place: CodePlace): Outcome {
+/** Call-frame information alone: no path leads here, or the code's own answer did not pass. */
+function outwardByTable(
+  space: AddressSpace,
+  standing: Standing,
+  table: TableStep,
+  inner: InnerEntries,
+  place: CodePlace,
+): Outcome | undefined {
+  const { cfa, slot } = table;
+  if (slot === undefined) {
+    const name = nameOf(place.map.functionAt(place.link), place);
+    return { kind: 'bottom', cfa, detail: say`the call-frame information of ${name} says that nothing called it` };
+  }
+  if (!isProgress(standing, cfa)) return undefined;
+  const found = callerAt(space, slot, 'cfi', new Map(table.registers), inner);
+  return found === undefined ? undefined : { kind: 'caller', cfa, ...found, notes: [] };
+}
+
+function outwardByCode(
+  space: AddressSpace,
+  standing: Standing,
+  from: StateAt,
+  table: TableStep | undefined,
+  inner: InnerEntries,
+  place: CodePlace,
+): Outcome {
   const { set, stack } = space;
   const word = toBigInt(set.wordSize);
   const step = stepByCode(set, from, standing.registers, stack);
-  const name = nameOf(from.analysis.fn, place);
+  const name = nameOf(place.map.functionAt(place.link) ?? from.analysis.fn, place);
   if (step === undefined) {
     const base = beginsStack(from.state);
     if (base !== undefined) return { kind: 'bottom', detail: say`${name} loads the stack pointer: the stack begins here` };
@@ -139,13 +169,21 @@ function outwardByCode(space: AddressSpace, standing: Standing, from: StateAt, i
     const frame = hardwareFrameOf(space, step, standing.registers);
     if (frame !== undefined) return { kind: 'hardware', cfa, frame };
   }
-  const found = callerAt(space, cfa - word, 'code', new Map(step.registers), inner);
-  if (found !== undefined) return { kind: 'caller', cfa, ...found, notes: notesOf(step, name) };
+  // Where both know a register, the code is right: tables place popped registers in memory that an exception has overwritten.
+  const registers = new Map([...(table?.cfa === cfa ? table.registers : []), ...step.registers]);
+  const found = callerAt(space, cfa - word, table?.cfa === cfa ? 'cfi' : 'code', registers, inner);
+  if (found !== undefined) return { kind: 'caller', cfa, ...found, notes: [...notesOf(step, name), ...disagreement(step, table, name)] };
   if (step.otherCfa !== undefined && isProgress(standing, step.otherCfa)) {
     const other = callerAt(space, step.otherCfa - word, 'frame-pointer', new Map(step.registers), inner);
     if (other !== undefined) return { kind: 'caller', cfa: step.otherCfa, ...other, notes: notesOf(step, name) };
   }
   return withoutCaller(space, standing, step, inner, name);
+}
+
+/** Inline assembly that pushes without telling the compiler makes the table wrong; the code is not. */
+function disagreement(step: CodeStep, table: TableStep | undefined, name: string): Sentence[] {
+  if (table === undefined || table.cfa === step.cfa) return [];
+  return [say`the code of ${name} puts its frame at ${hex(step.cfa)}, its call-frame information at ${hex(table.cfa)}`];
 }
 
 function notesOf(step: CodeStep, name: string): Sentence[] {
