@@ -3,18 +3,19 @@
  * Matched by walking, never through a regular expression: both sides may be a stranger's.
  */
 
-/** Alternatives of every brace written out; at most 64, what is beyond stays as text. */
-function spread(pattern: string): string[] {
-  const found = /\{([^{}]*)\}/.exec(pattern);
-  if (found === null) return [pattern];
-  const [whole, inner = ''] = found;
-  const before = pattern.slice(0, found.index);
-  const after = pattern.slice(found.index + whole.length);
-  return inner
-    .split(',')
-    .slice(0, 8)
-    .flatMap((one) => spread(`${before}${one}${after}`))
-    .slice(0, 64);
+/** Alternatives of every brace written out, until there are 64; braces beyond that stay as text. */
+function spread(pattern: string): readonly string[] {
+  let patterns: readonly string[] = [pattern];
+  for (;;) {
+    const [first = ''] = patterns;
+    const found = /\{([^{}]*)\}/.exec(first);
+    if (found === null) return patterns;
+    const [whole, inner = ''] = found;
+    const choices = inner.split(',');
+    if (patterns.length * choices.length > 64) return patterns;
+    // every pattern holds the same braces at the same place in its order
+    patterns = patterns.flatMap((one) => choices.map((choice) => one.replace(whole, () => choice)));
+  }
 }
 
 /** One path segment against one pattern segment, in linear memory and at most length times length steps. */

@@ -103,7 +103,12 @@ async function imagesOf(solver: Solver, request: Request, found: FoundLog): Prom
     return { found: chosen.run, chosen: chosen.images, warnings: [...warnings, ...chosen.images.warnings], provenance };
   } catch (caught) {
     const error =
-      caught instanceof ApiRefusal ? new Problem('unreachable', say`GitHub refused to tell of the run or its artifacts (${caught.status}). Edit the comment to try again.`) : caught;
+      caught instanceof ApiRefusal
+        ? new Problem(
+            'unreachable',
+            say`GitHub refused to tell of the run or its artifacts (${caught.status}). Edit the comment to try again.`,
+          )
+        : caught;
     if (!(error instanceof Problem) || error.kind === 'cancelled' || error.kind === 'input') throw error;
     const failure = error.kind === 'permission' ? { failure: error } : {};
     return { ...(run === undefined ? {} : { found: run }), warnings: [...warnings, error.sentence], provenance, ...failure };
