@@ -27,8 +27,19 @@ export function registersSection(report: Report): readonly Section[] {
       name: 'registers',
       heading: `Registers${entry.crash.cpu === '' ? '' : ` of CPU ${entry.crash.cpu}`}`,
       collapsed: true,
-      blocks: [{ kind: 'code', language: 'text', lines: lines(texts) }],
+      blocks: [{ kind: 'code', language: 'text', lines: lines(texts) }, ...guestBlocks(report, entry)],
     },
+  ];
+}
+
+/** What the guest's registers held when it exited, and how their order is known. */
+function guestBlocks(report: Report, entry: ReportCrash): readonly Block[] {
+  const guest = isStackTrusted(report, entry) ? entry.frames.find(({ frame }) => frame.guest !== undefined)?.frame.guest : undefined;
+  if (guest === undefined) return [];
+  const texts = [...guest.registers].map(([name, value]) => `${name.padEnd(7)} ${wordHex(value, entry.crash.arch)}`);
+  return [
+    paragraph(['Registers of the guest at its exit, in the order that ', { code: guest.orderFrom }, ' tells:']),
+    { kind: 'code', language: 'text', lines: lines(texts) },
   ];
 }
 
@@ -253,6 +264,6 @@ export function footerSection(context: ReportContext): Section {
   return {
     name: 'footer',
     collapsed: false,
-    blocks: [small([`symbolize-serial-crash ${/^[0-9A-Za-z.+() -]{1,80}$/.test(context.tool) ? context.tool : ''}. `, ...wrong])],
+    blocks: [small([`symbolize-serial-crash${/^[0-9A-Za-z.+() -]{1,80}$/.test(context.tool) ? ` ${context.tool}` : ''}. `, ...wrong])],
   };
 }

@@ -50,6 +50,10 @@ describe('golden answers', () => {
 const allowedTag =
   /^<\/?(?:p|code|pre|ul|li|table|thead|tbody|tr|th|td|details|summary|strong|sub|h4|hr|br)(?: \/)?>$|^<a href="https:\/\/github\.com\/owner\/(?:hyp\/blob\/[0-9a-f]{40}\/[A-Za-z0-9_.%/-]+(?:#L\d+)?|tool\/issues\/new\?title=Wrong%20answer)">$|^<\/a>$|^<!-- symbolize-serial-crash:v1 (?:issue|comment)=\d+(?: sig=[0-9a-f]{16})? -->$/;
 
+/** What a reader cannot see; a word joiner of ours stands only behind what it breaks. */
+const invisible =
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2061-\u2064\u2066-\u2069\ufeff\u{e0000}-\u{e007f}]|\p{Surrogate}|(?<![@#:wWhH\uff20\uff03\ufe6b\ufe5f])\u2060/u;
+
 function problemsOf(markdown: string, html: (markdown: string) => string, secret: RegExp): string[] {
   const { skeleton, tagsInCode } = outsideCode(html(markdown));
   const wrong = (skeleton.match(/<[^>]*>/g) ?? []).filter((tag) => !allowedTag.test(tag)).map((tag) => `tag ${tag}`);
@@ -60,6 +64,8 @@ function problemsOf(markdown: string, html: (markdown: string) => string, secret
     if (pattern.test(words)) wrong.push(`${pattern} outside code`);
   }
   for (const tag of tagsInCode) wrong.push(`in code: ${tag}`);
+  const unseen = invisible.exec(markdown);
+  if (unseen !== null) wrong.push(`invisible ${unseen[0].codePointAt(0)?.toString(16)}`);
   const opened = (skeleton.match(/<details>/g) ?? []).length;
   if (opened !== (skeleton.match(/<\/details>/g) ?? []).length) wrong.push('details are not balanced');
   return wrong;
