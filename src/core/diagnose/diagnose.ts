@@ -42,7 +42,7 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
   const unknown: Sentence[] = [];
   const told = new Set<number>();
 
-  log.crashes.forEach((crash, index) => {
+  for (const [index, crash] of lastBootFirst(log)) {
     const context = crashContext(log, index, crash, input.backtraces[index] ?? [], input.images, input.platform);
     const assertion = assertionBefore(context);
     if (assertion !== undefined && !told.has(assertion.index)) {
@@ -52,7 +52,7 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
     const verdicts = crashVerdicts(context);
     findings.push(...verdicts.flatMap((verdict) => verdict.findings).sort(byStrength));
     unknown.push(...verdicts.flatMap((verdict) => verdict.unknown));
-  });
+  }
 
   let events = 0;
   const seen = new Set<string>();
@@ -121,7 +121,7 @@ function once(findings: readonly Finding[], log: CrashLog): readonly Finding[] {
   });
   return [...groups.values()].map(({ first, others }) => {
     if (others.length === 0) return first;
-    return { ...first, explanation: [...first.explanation, [`The same on CPU ${cpuList(others)}.`]] };
+    return { ...first, explanation: [...first.explanation, [sameElsewhere(others)]] };
   });
 }
 
@@ -131,9 +131,18 @@ function sameness({ finding, grade, claim, exists }: Finding, { boot, fault }: C
 
 const shownCpus = 16;
 
-function cpuList(cpus: readonly string[]): string {
+function sameElsewhere(cpus: readonly string[]): string {
+  // Old builds print no CPU.
+  if (cpus.includes('')) return cpus.length === 1 ? 'The same in one more dump.' : `The same in ${cpus.length} more dumps.`;
   const more = cpus.length - shownCpus;
-  return more > 0 ? `${cpus.slice(0, shownCpus).join(', ')} and ${more} more` : cpus.join(', ');
+  return `The same on CPU ${cpus.slice(0, shownCpus).join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
+}
+
+/** The boot that ended last is the one that is asked about; within it the first crash is the nearest to the cause. */
+function lastBootFirst({ crashes }: CrashLog): readonly (readonly [number, CpuCrash])[] {
+  const last = Math.max(-1, ...crashes.map(({ boot }) => boot ?? -1));
+  const rank = ({ boot }: CpuCrash): number => ((boot ?? -1) === last ? 0 : 1);
+  return [...crashes.entries()].sort(([, a], [, b]) => rank(a) - rank(b));
 }
 
 function distinct(sentences: readonly Sentence[]): readonly Sentence[] {

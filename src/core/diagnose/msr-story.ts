@@ -46,16 +46,13 @@ export function tell(context: CrashContext, story: Story): Told {
   const unknown: Sentence[] = [];
   const { address, row, rows, value, access } = story;
   const number = hex(address);
-  if (story.isGuest)
-    explanation.push([
-      `The guest asked for it: the hypervisor forwarded the guest's MSR number${access === 'write' ? ' and value' : ''} to the CPU.`,
-    ]);
+  if (story.isGuest) explanation.push(say`The guest asked for it: the hypervisor was handling the guest's access.`);
 
   const printed = context.facts.msr(address);
   if (printed?.unavailable === true) evidence.push({ text: printed.from, line: printed.line });
 
   if (row === undefined) {
-    explanation.push(say`No table of ours has a row for MSR ${number}: nothing is known about it.`);
+    explanation.push(say`Nothing is known of MSR ${number}: the table has no row for it. That does not mean that it does not exist.`);
   } else {
     const other = row.alsoStated;
     const absent = rows.every((r) => r.rule.worth === 'false');
@@ -103,12 +100,12 @@ function absence(row: RowExistence): Sentence {
 /** Both conditions are known, and differ. */
 function disagreement(row: RowExistence, isUnavailable: boolean): Sentence {
   const other = row.alsoStated;
-  if (other === undefined) return say``;
+  if (other === undefined) return [];
   const verdict =
     row.rule.worth === 'false'
-      ? [`The register is absent${isUnavailable ? ', as the log itself says' : ''}: ${other.source} is wrong here.`]
-      : [`${row.rule.source} is right.`];
-  return say`The manuals disagree on whether it exists. ${[other.source]} says ${other.when}, which is ${[other.worth]} here; ${[row.rule.source]} says ${row.rule.when}, which is ${[row.rule.worth]}. ${verdict}`;
+      ? [` The register is absent${isUnavailable ? ', as the log itself says' : ''}: ${other.source} is wrong here.`]
+      : [];
+  return say`The manuals disagree on whether it exists. ${[other.source]} says ${other.when}, which is ${[other.worth]} here; ${[row.rule.source]} says ${row.rule.when}, which is ${[`${row.rule.worth}.`]}${verdict}`;
 }
 
 function wouldSettle(row: RowExistence): Sentence {
@@ -135,9 +132,9 @@ function refusals(context: CrashContext, story: Story, row: RowExistence): reado
   const broken = illegalValue(address, value, row.row, context.facts);
   for (const rule of broken) sentences.push(say`The value is not legal: ${rule}.`);
   if (context.crash.fault.vector === pageFault && (address === 0x79 || address === 0xc0010020)) {
-    const by = story.isGuest ? ', and the guest chose it' : '';
+    const whose: Sentence = story.isGuest ? [' It is most likely an address of the guest.'] : [];
     sentences.push(
-      say`It loads a microcode update from the linear address ${hex(value, 16)} in EDX:EAX. That address is not mapped in the hypervisor${by}.`,
+      say`It loads a microcode update from the linear address ${hex(value, 16)} in EDX:EAX, and the CPU could not read there.${whose}`,
     );
   } else if (broken.length === 0 && row.row.reservedBitsNote !== '' && row.row.access !== 'ro') {
     sentences.push(say`Known reasons why a write faults: ${row.row.reservedBitsNote}.`);

@@ -163,7 +163,7 @@ describe('existence', () => {
     expect(msr?.grade).toBe('confirmed');
     expect(msr?.msr).not.toHaveProperty('name');
     expect(msr).not.toHaveProperty('exists');
-    expect(text).toContain('nothing is known about it');
+    expect(text).toContain('That does not mean that it does not exist');
   });
 });
 

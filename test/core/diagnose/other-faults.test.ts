@@ -184,6 +184,16 @@ describe('several CPUs', () => {
     expect(diagnosis.unknown).toHaveLength(1);
   });
 
+  test('dumps without a CPU', () => {
+    const diagnosis = diagnoseCase({ ...gp, cpu: '', more: [{ ...gp, cpu: '' }] });
+    expect(saidBy(diagnosis)).toContain('The same in one more dump.');
+  });
+
+  test('the boot that ended last is told first', () => {
+    const diagnosis = diagnoseCase({ vector: 18, boot: 0, more: [{ vector: 2, boot: 1 }] });
+    expect(kindsOf(diagnosis)).toEqual(['confirmed nmi', 'confirmed machine-check']);
+  });
+
   test('different ones are told each', () => {
     const diagnosis = diagnoseCase({
       ...gp,

@@ -96,6 +96,46 @@ describe('any crash', () => {
     );
   });
 
+  test('any RDMSR and WRMSR is answered soundly, and confirmed', () => {
+    const msr = fc.constantFrom(
+      0x10,
+      0x1b,
+      0x3a,
+      0x79,
+      0x175,
+      0x250,
+      0x277,
+      0x2ff,
+      0x402,
+      0x480,
+      0x491,
+      0x80b,
+      0xc0000080,
+      0xc0000082,
+      0xc0000103,
+      0xc0001234,
+    );
+    const values = fc.record({
+      msr,
+      low: word,
+      high: word,
+      code: fc.constantFrom([0x0f, 0x30], [0x0f, 0x32]),
+      vector: fc.constantFrom(13, 14),
+      cs: fc.constantFrom(8n, 0x1bn),
+    });
+    fc.assert(
+      fc.property(values, ({ msr: address, low, high, code, vector, cs }) => {
+        const registers = { rcx: BigInt(address), rax: low, rdx: high };
+        const diagnosis = diagnoseCase({ vector, errorCode: 0n, cs, registers, code, facts: { vendor: 'intel' } });
+        expectSound(diagnosis);
+        const found = diagnosis.findings.find((f) => f.finding === 'msr');
+        if (vector === 13 || code[1] === 0x30) expect([found?.grade, found?.msr?.address]).toEqual(['confirmed', address]);
+        else expect(found).toBeUndefined();
+      }),
+      { numRuns: 400 },
+    );
+  });
+
   const anyEvent: fc.Arbitrary<LogEvent> = fc
     .record({
       kind: fc.constantFrom(
