@@ -17,6 +17,8 @@ export interface LogContext {
   readonly runtime?: { readonly start: bigint; readonly end: bigint };
   /** `My ESP is` lines: where stacks start. */
   readonly stackTops: readonly { readonly cpu?: string; readonly value: bigint }[];
+  /** True when another dump of the log has an error code line: this build prints them. */
+  readonly printsErrorCodes: boolean;
 }
 
 /** SDM vol. 3, table 6-1, and AMD's three. */
@@ -67,7 +69,7 @@ export function closeDump(dump: OpenDump, context: LogContext): CpuCrash {
   const notes: DumpNote[] = [...dump.notes];
   const stackPointer = dump.registers.get(arch === 'i386' ? 'esp' : 'rsp');
   const stack = checkStack(dump, width, stackPointer, stackTop(dump, stackPointer, context), notes);
-  noteMissing(dump, arch, notes);
+  noteMissing(dump, arch, context, notes);
   noteNeighbours(dump, notes);
   noteDigits(dump, width, notes);
   const vcpu = digitsValue(dump.vcpuDigits, width);
@@ -161,7 +163,10 @@ function faultOf(
   const mnemonic = vector === undefined ? undefined : mnemonicOf(vector);
   const head = { ...(vector === undefined ? {} : { vector }), ...(mnemonic === undefined ? {} : { mnemonic }) };
   const errorCode = dump.errorCode ?? digitsValue(dump.errorCodeDigits, wordSize(arch));
-  const own = stackPointer === undefined ? undefined : frameAt(stack, stackPointer, clues);
+  const start = stackPointer ?? dump.words[0]?.address;
+  const found = start === undefined ? undefined : frameAt(stack, start, clues);
+  // Without a printed stack pointer only equal values show that the dump starts with the frame.
+  const own = stackPointer === undefined && (found?.pc !== printed.pc || found?.flags !== printed.flags) ? undefined : found;
   // The words at the printed stack pointer are there and are no frame: it lies elsewhere.
   const contradicted = own === undefined && stackPointer !== undefined && isNoFrame(stack, stackPointer, clues);
   const frame = own ?? (plausiblePrint(printed) && !contradicted ? undefined : searchFrame(stack, clues));
@@ -227,11 +232,16 @@ function hexText(value: bigint): string {
 }
 
 /** What every dump has and this one has not. The error code line came with 7715f3f03, before the decimal vector. */
-function noteMissing(dump: OpenDump, arch: Arch, notes: DumpNote[]): void {
+function noteMissing(dump: OpenDump, arch: Arch, context: LogContext, notes: DumpNote[]): void {
   const missing: string[] = [];
   const lacks = (name: string) => !dump.recordLines.has(name);
   if (lacks('header')) missing.push('header');
-  if (dump.headerStyle === 'decimal' && dump.vector !== undefined && pushesErrorCode(dump.vector) && lacks('error-code'))
+  if (
+    (dump.headerStyle === 'decimal' || context.printsErrorCodes) &&
+    dump.vector !== undefined &&
+    pushesErrorCode(dump.vector) &&
+    lacks('error-code')
+  )
     missing.push('error-code');
   if (lacks('pc')) missing.push('pc');
   if (lacks('vcpu') && dump.cpu !== '') missing.push('vcpu');

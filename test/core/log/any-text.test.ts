@@ -116,7 +116,7 @@ describe('any text', () => {
         }
         imagesWanted(log);
       }),
-      { numRuns: 200, seed: 7 },
+      { numRuns: 120, seed: 7 },
     );
   });
 
@@ -149,7 +149,7 @@ describe('any text', () => {
         // What was lost is told, unless it was a blank, a dash or a dot.
         if (changed && /[0-9a-f]/.test(whole.charAt(at)) && character !== '\0') expect(log.damage.length).toBeGreaterThan(0);
       }),
-      { numRuns: 800, seed: 7 },
+      { numRuns: 400, seed: 7 },
     );
   });
 });

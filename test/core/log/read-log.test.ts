@@ -500,6 +500,36 @@ describe('damage is named', () => {
     expectWhole(log.crashes[1], spec);
   });
 
+  test('halves in the wrong order', () => {
+    const at = lineOf(lines, 'Stack(') + 9;
+    const log = readLog(newlineLast([...lines.slice(at), 'and before that:', ...lines.slice(0, at)]));
+    expectWhole(only(log), spec);
+    expect(only(log).stack.complete).toBe(true);
+    expect(kinds(log)).toEqual(['torn-line']);
+  });
+
+  test('halves that do not fit stay apart', () => {
+    const at = lineOf(lines, 'Stack(') + 9;
+    const log = readLog(newlineLast([...lines.slice(at + 1), ...lines.slice(0, at)]));
+    expect(log.crashes).toHaveLength(2);
+    expect(log.crashes.map((crash) => crash.stack.words.length)).toEqual([spec.words.length - 10, 9]);
+  });
+
+  test('no stack pointer printed: the dump starts with the printed frame', () => {
+    const log = spoiled('ESI=', 'ESP=0x', 'ESP=px');
+    expect(only(log).fault.frameAt).toBe(spec.sp);
+    expect(only(log).fault.interrupted.sp).toBe(spec.sp + 12n);
+    expect(only(log).stack.complete).toBe(false);
+  });
+
+  test('an error code line that only another dump of the build has', () => {
+    const bare = crashSpec('i386', '00', { header: 'bare' });
+    const without = dumpLines(withoutErrorCode(crashSpec('i386', '01', { header: 'bare' })));
+    expect(readLog(newlineFirst(without)).damage).toEqual([]);
+    const log = readLog(newlineFirst([...dumpLines(bare), ...without]));
+    expect(log.damage.map((damage) => [damage.kind, damage.cpu])).toEqual([['missing-record', '01']]);
+  });
+
   test('three dots of a person who shortened it', () => {
     const at = lineOf(lines, 'Stack(') + 6;
     const log = readLog(

@@ -14,7 +14,7 @@ import { longestPrefix, prefixLearner, shapeOf } from '../line-prefix.js';
 import { addNote, addRecord, expectedAddress, type OpenDump, openDump, startsAnother } from '../open-dump.js';
 import { type CpuTag, nextTag } from './cpu-tag.js';
 import { type RecordRead, recordAt } from './xmhf-records.js';
-import { damagedRecord, joinRecords, mergeHeaders, pairsGoOn, untaggedHeader, untaggedRecord } from './xmhf-torn.js';
+import { damagedRecord, joinRecords, mergeHalves, mergeHeaders, pairsGoOn, untaggedHeader, untaggedRecord } from './xmhf-torn.js';
 
 export interface DumpScan {
   /** What the segment held: no record, records among other text, or records alone. */
@@ -293,7 +293,7 @@ export function dumpScan(): DumpScan {
     for (const { dump, line, tail } of tails) {
       if (!lost) addNote(dump, { kind: 'foreign-tail', line, detail: say`Other text stands behind the record: ${shorten(tail)}` });
     }
-    return { dumps: mergeHeaders(dumps), damage, left };
+    return { dumps: mergeHalves(mergeHeaders(dumps)), damage, left };
   }
 
   return { take, finish };

@@ -16,6 +16,8 @@ interface Torn {
   readonly lines: number;
 }
 
+const { max } = Math;
+
 export interface EventState {
   readonly events: LogEvent[];
   left: number;
@@ -24,6 +26,8 @@ export interface EventState {
   torn?: Torn;
   /** Lines of conditions of which the end is missing. */
   readonly torns: LineNumber[];
+  /** The last line that was looked at for a halt. */
+  haltLine?: LineNumber;
   era: number;
 }
 
@@ -40,11 +44,9 @@ function add(state: EventState, event: Omit<LogEvent, 'boot'>): void {
 }
 
 /** The line from the match on, or from its CPU label. */
-function textFrom({ text, at, cpu }: RowContext, end?: number): string {
-  return text
-    .slice(cpu === undefined ? at : at - 11, end)
-    .trimEnd()
-    .slice(0, limits.stringBytes);
+function textFrom({ text, at, cpu }: RowContext): string {
+  const start = cpu === undefined ? at : at - 11;
+  return text.slice(start, start + limits.stringBytes).trimEnd();
 }
 
 function ofCpu(cpu: string | undefined): { readonly cpu?: string } {
@@ -149,10 +151,18 @@ function takeCondition(state: EventState, text: string, line: LineNumber): numbe
   return worth;
 }
 
-/** The label of the line, where it is not right before the words. */
-function cpuIn({ text, at }: RowContext): string | undefined {
-  const label = text.lastIndexOf('CPU(0x', at);
-  return label < 0 || at - label > 160 ? undefined : /^([0-9a-f]{2})\)/.exec(text.slice(label + 6, label + 9))?.[1];
+/** Where the line's CPU label starts, not far before the words. */
+function labelBefore({ text, at }: RowContext): number | undefined {
+  const from = max(0, at - farthestLabel);
+  const found = text.slice(from, at).lastIndexOf('CPU(0x');
+  return found < 0 ? undefined : from + found;
+}
+
+const farthestLabel = 160;
+
+function cpuIn(context: RowContext): string | undefined {
+  const label = labelBefore(context);
+  return label === undefined ? undefined : /^([0-9a-f]{2})\)/.exec(context.text.slice(label + 6, label + 9))?.[1];
 }
 
 function halt(probe: string, pattern: RegExp, worth = 1): Row<EventState> {
@@ -161,20 +171,19 @@ function halt(probe: string, pattern: RegExp, worth = 1): Row<EventState> {
     pattern,
     worth,
     take: (state, _match, context) => {
-      // The header of a register dump halts too; it is a crash. One line that says it twice is one event.
+      // One line that says it twice is one event; the header of a register dump halts too, and is a crash.
+      if (state.haltLine === context.line) return;
+      state.haltLine = context.line;
       if (context.text.includes("Condition '") || context.text.includes('unhandled exception')) return;
-      const last = state.events[state.events.length - 1];
-      if (last?.kind === 'halt' && last.line === context.line) return;
       add(state, { kind: 'halt', line: context.line, ...ofCpu(cpuIn(context)), text: wholeLine(context), fatal: true });
     },
   };
 }
 
-/** From the CPU label, or the last bracketed tag or the line's start, to its end. */
-function wholeLine({ text, at }: RowContext): string {
-  const label = text.lastIndexOf('CPU(0x', at);
-  const start = label >= 0 && at - label < 160 ? label : Math.max(0, at - 160);
-  return text.slice(start).trim().slice(0, limits.stringBytes);
+/** From the CPU label, or not far before the words, to the line's end. */
+function wholeLine(context: RowContext): string {
+  const start = labelBefore(context) ?? max(0, context.at - farthestLabel);
+  return context.text.slice(start, start + limits.stringBytes).trim();
 }
 
 function guest(kind: LogEventKind, probe: string, pattern: RegExp): Row<EventState> {

@@ -5,7 +5,7 @@
  */
 import { say } from '../../sentence.js';
 import { longestPrefix } from '../line-prefix.js';
-import { addNote, type OpenDump } from '../open-dump.js';
+import { addNote, expectedAddress, type OpenDump } from '../open-dump.js';
 import { nextTag } from './cpu-tag.js';
 import { type RecordRead, recordAt } from './xmhf-records.js';
 
@@ -111,4 +111,49 @@ export function mergeHeaders(dumps: readonly OpenDump[]): readonly OpenDump[] {
     merged.set(body, whole);
   }
   return dumps.flatMap((dump) => (merged.has(dump) ? (merged.get(dump) ?? []) : [dump]));
+}
+
+/**
+ * A dump whose second half was pasted before its first: pieces of one CPU where the words of one go on exactly where those of the
+ * other stop.
+ */
+export function mergeHalves(dumps: readonly OpenDump[]): readonly OpenDump[] {
+  const gone = new Set<OpenDump>();
+  const merged = dumps.map((dump) => {
+    const wanted = dump.ended || !dump.recordLines.has('pc') ? undefined : expectedAddress(dump);
+    if (wanted === undefined) return dump;
+    const half = dumps.find(
+      (other) =>
+        other.cpu === dump.cpu &&
+        other !== dump &&
+        !gone.has(other) &&
+        isHalf(other) &&
+        other.words[0]?.address === wanted &&
+        other.line < dump.line,
+    );
+    if (half === undefined) return dump;
+    gone.add(half);
+    const whole: OpenDump = {
+      ...dump,
+      ended: half.ended,
+      own: dump.own + half.own,
+      unreadWords: dump.unreadWords + half.unreadWords,
+      shortened: dump.shortened || half.shortened,
+      words: [...dump.words, ...half.words],
+      recordLines: new Map([...half.recordLines, ...dump.recordLines]),
+      notes: [...dump.notes, ...half.notes],
+    };
+    addNote(whole, {
+      kind: 'torn-line',
+      line: half.line,
+      detail: say`The second half of this dump stands before the first; its words go on where those stop.`,
+    });
+    return whole;
+  });
+  return merged.filter((dump) => !gone.has(dump));
+}
+
+/** Stack words and nothing that starts a dump. */
+function isHalf(dump: OpenDump): boolean {
+  return !dump.recordLines.has('header') && !dump.recordLines.has('pc') && dump.words.length > 0;
 }

@@ -91,7 +91,10 @@ export function xmhfReader(): DialectReader {
     }
     const real = scan.dumps.filter(isDump);
     const arch = archOfLog(real, facts);
-    const crashes = real.map((dump) => closeDump({ ...dump, boot: bootOf(dump, facts) }, contextOf(dump, facts, arch)));
+    const printsErrorCodes = real.some((dump) => dump.recordLines.has('error-code'));
+    const crashes = real.map((dump) =>
+      closeDump({ ...dump, boot: bootOf(dump, facts) }, { ...contextOf(dump, facts, arch), printsErrorCodes }),
+    );
     score += real.reduce((sum, dump) => sum + (dump.recordLines.has('header') || dump.pc !== undefined ? 4 : 1), 0);
     for (const crash of crashes) damage.push(...crash.damage);
     noteLimits(damage, scan.left, events, facts);
@@ -153,7 +156,7 @@ function holds(facts: FactState, boot: number, pc: bigint): boolean | undefined 
   return range === undefined ? undefined : pc >= range.start && pc < range.end;
 }
 
-function contextOf(dump: OpenDump, facts: FactState, arch: Arch | undefined): LogContext {
+function contextOf(dump: OpenDump, facts: FactState, arch: Arch | undefined): Omit<LogContext, 'printsErrorCodes'> {
   const runtime = runtimeOf(facts, bootOf(dump, facts) ?? -1);
   return {
     stackTops: facts.stackTops,
