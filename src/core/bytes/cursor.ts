@@ -55,7 +55,7 @@ export class Cursor {
 
   private need(count: number): number {
     const at = this.at;
-    if (!(at >= 0 && at + count <= this.end)) {
+    if (!(at >= 0 && count >= 0 && at + count <= this.end)) {
       throw this.fail('malformed', `${count} bytes wanted, ${this.end - at} left`);
     }
     this.at = at + count;

@@ -84,7 +84,8 @@ export class SymbolIndex {
         if (size > 0 && at + size > address) {
           if (best === undefined || this.isBetter(entry, best)) best = entry;
         } else if (size > 0) isPastSized = true;
-        else if (label === undefined && !isPastSized) label = entry;
+        // A label inside sized code ends with that code.
+        else if (label === undefined && !isPastSized && (furthest[place] ?? 0) <= at) label = entry;
       }
       if (best === undefined && (furthest[place] ?? 0) <= address && (label !== undefined || isPastSized)) return label;
     }
