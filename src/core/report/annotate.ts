@@ -6,9 +6,9 @@
  */
 import { plain, type Sentence } from '../sentence.js';
 import { capped, visible } from './foreign-text.js';
+import { placeText, stopText, trustWords } from './frame-words.js';
 import type { Report, ReportCrash, ReportFrame } from './report.js';
 import { exceptionName, functionName } from './signature.js';
-import { placeText, stopText, trustWords } from './stack-view.js';
 import { isStackTrusted } from './verdict-section.js';
 
 const noteMark = '    ~ ';

@@ -2,13 +2,14 @@
 import type { Sentence } from '../sentence.js';
 import { mergedTree } from './call-tree.js';
 import { capped, visible } from './foreign-text.js';
+import { trustWords, variableText } from './frame-words.js';
 import { wordHex } from './json.js';
 import { sourceLink } from './links.js';
 import { type Block, type CodeLine, count, paragraph, type Rich, type RichPart, type Section, small } from './page.js';
 import type { Report, ReportContext, ReportCrash, ReportFrame } from './report.js';
 import { crashGroups, isSameFault, sharedFrames } from './same.js';
 import { exceptionName, functionName } from './signature.js';
-import { repeatKey, stackLines, trustWords, variableText } from './stack-view.js';
+import { repeatKey, stackLines } from './stack-view.js';
 import { isStackTrusted, leadingCrash } from './verdict-section.js';
 
 /** Lines of the stack on the first screen, title and stop included. */

@@ -5,66 +5,27 @@
  * In: one crash with its frames. Out: lines. Refuses: to drop a frame without saying how many are folded.
  */
 import { hex } from '../addresses.js';
-import { plain } from '../sentence.js';
-import type { FrameTrust, StopReason } from '../unwind/frame.js';
 import { capped, visible } from './foreign-text.js';
+import {
+  boundaryText,
+  guiltyPlace,
+  isBoundary,
+  placeText,
+  placeWidth,
+  sharedFolders,
+  stopText,
+  trustWords,
+  variableText,
+} from './frame-words.js';
 import { wordHex } from './json.js';
 import type { CodeLine } from './page.js';
-import type { ReportCrash, ReportFrame, ReportFunction, ReportVariable } from './report.js';
+import type { ReportCrash, ReportFrame, ReportVariable } from './report.js';
 import { functionName } from './signature.js';
-
-/** Columns of one line, before they are padded. */
-interface Row {
-  readonly mark: string;
-  readonly number: string;
-  readonly name: string;
-  readonly place: string;
-  readonly how: string;
-  readonly guilty: boolean;
-  readonly weak: boolean;
-}
-
-type Item =
-  | { readonly kind: 'row'; readonly row: Row; readonly handler: boolean }
-  | { readonly kind: 'boundary'; readonly text: string }
-  | { readonly kind: 'fold'; readonly text: string };
+import { fold, type Item, type Row } from './stack-fold.js';
 
 const nameWidth = 56;
 /** A name with arguments may be this long: they shall not push the places of all frames away. */
 const argumentsWidth = 38;
-const placeWidth = 34;
-
-export const trustWords: Readonly<Record<FrameTrust, string>> = {
-  context: 'registers',
-  cfi: 'CFI',
-  code: 'code',
-  'frame-pointer': 'frame pointer',
-  scan: 'scan',
-};
-
-/** A helper that only wraps the instruction: the function that called it is the one to look at. */
-const msrHelper = /(?:rd|wr|read|write)_?msr/i;
-/** Where an assertion or a panic ends up: the function that called it is the one to look at. */
-const fatalHelper = /^(?:_*assert(?:ion)?(?:_fail(?:ed)?)?|__assert_func|abort|panic|bug|halt|fatal|__stack_chk_fail)$/i;
-
-/** Frame and function that a person should look at first: innermost, helpers passed over. */
-export function guiltyPlace(frames: readonly ReportFrame[]): { readonly frame: number; readonly position: number } | undefined {
-  for (const [frame, entry] of frames.entries()) {
-    for (const [position, { name }] of namesOf(entry).entries()) {
-      const bare = functionName(name);
-      if (!msrHelper.test(bare) && !fatalHelper.test(bare)) return { frame, position };
-    }
-    // helpers are called within a few frames; past these the fault itself is the best place
-    if (frame >= 3) break;
-  }
-  return frames.length > 0 && namesOf(frames[0]).length > 0 ? { frame: 0, position: 0 } : undefined;
-}
-
-function namesOf(entry: ReportFrame | undefined): readonly Pick<ReportFunction, 'name'>[] {
-  if (entry === undefined) return [];
-  if (entry.functions.length > 0) return entry.functions;
-  return entry.symbol === undefined ? [] : [{ name: entry.symbol }];
-}
 
 /**
  * Lines of the whole stack, folded to at most `most` lines where it is longer; `folded` tells whether it was. The first `shownBefore`
@@ -151,41 +112,6 @@ export function repeatKey(frame: ReportFrame): string {
   return JSON.stringify([frame.frame.trust, frame.frame.address?.at.toString(16) ?? null, frame.functions.map(({ name }) => name)]);
 }
 
-/** Frame 0 is the fault itself: its own hardware frame is no boundary within this stack. */
-function isBoundary(frames: readonly ReportFrame[], { frame }: ReportFrame, index: number): boolean {
-  if (frame.kind === 'vm-exit') return true;
-  if (frame.kind !== 'exception') return false;
-  return index > 0 || frames[index + 1]?.frame.trust === 'context';
-}
-
-const vectorNames: ReadonlyMap<number, string> = new Map([
-  [0, '#DE'],
-  [1, '#DB'],
-  [2, 'NMI'],
-  [3, '#BP'],
-  [6, '#UD'],
-  [8, '#DF'],
-  [11, '#NP'],
-  [12, '#SS'],
-  [13, '#GP'],
-  [14, '#PF'],
-  [18, '#MC'],
-]);
-
-function boundaryText({ crash: { arch } }: ReportCrash, { frame }: ReportFrame): string {
-  if (frame.kind === 'vm-exit') {
-    const guest = frame.guest;
-    if (guest === undefined) return 'VM exit: below runs the guest';
-    const shown = [...guest.registers].filter(([name]) => /^[er][abcd]x$/.test(name)).map(([name, value]) => `${name}=${hex(value)}`);
-    return `VM exit: below runs the guest (${shown.join(' ')})`;
-  }
-  const interrupted = frame.interrupted;
-  const vector = interrupted?.vector;
-  const what = vector === undefined ? 'exception or interrupt' : (vectorNames.get(vector) ?? `vector ${vector}`);
-  const sp = interrupted?.sp === undefined ? '' : `, stack pointer ${wordHex(interrupted.sp, arch)}`;
-  return `${what} interrupted what follows${sp}`;
-}
-
 interface View {
   readonly guilty: ReturnType<typeof guiltyPlace>;
   /** Leading folders that all files share. */
@@ -241,41 +167,6 @@ function nameText(name: string, variables: readonly ReportVariable[]): string {
   return shown === '' ? bare : `${bare}(${shown})`;
 }
 
-export function variableText({ name, value, reason }: ReportVariable): string {
-  return `${name}=${value ?? `<${reason ?? 'unknown'}>`}`;
-}
-
-/** File and line in little room: its folder and name, or what is left of the path behind `shared`, cut from the left where too long. */
-export function placeText(file: string | undefined, line: number | undefined, shared?: number): string {
-  if (file === undefined) return '';
-  const suffix = line === undefined ? '' : `:${line}`;
-  const parts = pathParts(file);
-  const least = Math.max(0, parts.length - 2);
-  let shown = parts.at(-1) ?? '';
-  for (const part of parts.slice(shared === undefined ? least : Math.min(shared, least), -1).reverse()) {
-    if (part === '..' || part.length + 1 + shown.length + suffix.length > placeWidth) break;
-    shown = `${part}/${shown}`;
-  }
-  return `${capped(shown, placeWidth)}${suffix}`;
-}
-
-function pathParts(file: string): readonly string[] {
-  return visible(file)
-    .split(/[\\/]/)
-    .filter((part) => part !== '' && part !== '.');
-}
-
-/** How many leading folders all files of a stack have in common. */
-function sharedFolders(frames: readonly ReportFrame[]): number {
-  const paths = frames.flatMap(({ functions }) =>
-    functions.flatMap(({ file }) => (file === undefined ? [] : [pathParts(file).slice(0, -1)])),
-  );
-  const [first] = paths;
-  if (first === undefined) return 0;
-  const differs = first.findIndex((part, index) => paths.some((path) => path[index] !== part));
-  return differs < 0 ? first.length : differs;
-}
-
 /** The fault lies in the innermost function, inlined or not. */
 function rowHow(frame: ReportFrame, index: number, position: number, isOwner: boolean): string {
   if (index > 0) return isOwner ? howText(frame, index) : 'inlined';
@@ -291,73 +182,4 @@ function howText({ frame }: ReportFrame, index: number): string {
   const check = frame.callVerified === undefined ? '' : frame.callVerified ? ' \u2713' : ' \u2717 no matching call';
   const lost = frame.address === undefined ? ', address lost' : '';
   return `${trustWords[frame.trust]}${check}${lost}`;
-}
-
-/** Folds until `room` lines are left: handler frames first, then runs of weak frames, then the middle. */
-function fold(items: readonly Item[], room: number): readonly Item[] {
-  const guiltyAt = items.findIndex((item) => item.kind === 'row' && item.row.guilty);
-  const keepHead = Math.max(3, Math.min(guiltyAt + 1, room - 3));
-  let shown = items;
-  const handler = (item: Item, index: number): boolean => item.kind === 'row' && item.handler && index >= keepHead;
-  const weak = (item: Item, index: number): boolean => item.kind === 'row' && item.row.weak && index >= keepHead;
-  for (const [test, word] of [
-    [handler, 'handler frames'],
-    [weak, 'weak frames'],
-  ] as const) {
-    if (shown.length > room) shown = foldRuns(shown, test, word);
-  }
-  if (shown.length <= room) return shown;
-  const tail = Math.max(1, Math.floor((room - keepHead - 1) / 2));
-  const head = room - tail - 1;
-  return [...shown.slice(0, head), { kind: 'fold', text: `... ${framesIn(shown.slice(head, -tail))} more frames` }, ...shown.slice(-tail)];
-}
-
-function framesIn(items: readonly Item[]): number {
-  return items.filter((item) => item.kind === 'row').length;
-}
-
-function foldRuns(items: readonly Item[], test: (item: Item, index: number) => boolean, word: string): readonly Item[] {
-  const shown: Item[] = [];
-  let run: Item[] = [];
-  const close = (): void => {
-    if (run.length > 2) shown.push({ kind: 'fold', text: `... ${run.length} ${word}` });
-    else shown.push(...run);
-    run = [];
-  };
-  items.forEach((item, index) => {
-    if (test(item, index)) run.push(item);
-    else {
-      close();
-      shown.push(item);
-    }
-  });
-  close();
-  return shown;
-}
-
-export function stopText({ stop, crash: { arch } }: ReportCrash): string {
-  return visible(capped(`${stopReason(stop, arch)}`, 160));
-}
-
-function stopReason(stop: StopReason, arch: ReportCrash['crash']['arch']): string {
-  switch (stop.kind) {
-    case 'end-of-stack':
-      return `end of the stack: ${plain(stop.detail)}`;
-    case 'stack-not-in-dump':
-      return `stops: the stack goes on at ${wordHex(stop.at, arch)}, which is not in the dump`;
-    case 'no-progress':
-      return `stops: the next frame, at ${wordHex(stop.at, arch)}, would lie inside this one`;
-    case 'no-plausible-caller':
-      return `stops: no plausible caller (tried ${stop.tried.map((trust) => trustWords[trust]).join(', ')}): ${plain(stop.detail)}`;
-    case 'no-image':
-      return stop.at === undefined ? 'stops: no image to walk with' : `stops: no image covers ${wordHex(stop.at, arch)}`;
-    case 'no-registers':
-      return `stops: the log does not hold ${stop.missing.join(', ')}`;
-    case 'frame-limit':
-      return `stops after ${stop.limit} frames, the limit`;
-    default: {
-      const never: never = stop;
-      return never;
-    }
-  }
 }

@@ -4,12 +4,12 @@
 import { hex } from '../addresses.js';
 import type { Finding, Grade, MsrSuspect } from '../diagnose/diagnosis.js';
 import { type Sentence, say } from '../sentence.js';
+import { guiltyPlace, placeText } from './frame-words.js';
 import { wordHex } from './json.js';
 import { count, ended, paragraph, type Rich, type RichPart, type Section, sentences } from './page.js';
 import type { Report, ReportCrash, ReportEvent, Verdict } from './report.js';
 import { isSameFault } from './same.js';
 import { exceptionName, functionName, suspectedMsr } from './signature.js';
-import { guiltyPlace, placeText } from './stack-view.js';
 
 /** CPUs named one by one; more are counted. */
 const namedCpus = 8;

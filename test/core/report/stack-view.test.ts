@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { runtimeAddress } from '../../../src/core/addresses.js';
-import { guiltyPlace, placeText, stackLines } from '../../../src/core/report/stack-view.js';
+import { guiltyPlace, placeText } from '../../../src/core/report/frame-words.js';
+import { stackLines } from '../../../src/core/report/stack-view.js';
 import { say } from '../../../src/core/sentence.js';
 import type { StopReason } from '../../../src/core/unwind/frame.js';
 import { makeCrash, makeFrame, makeReportCrash, msrReport } from '../../build/report-builder.js';
@@ -132,6 +133,7 @@ describe('guiltyPlace', () => {
   test.each([
     ['passes over MSR helpers, inlined or called', [fault('rdmsr64'), named('read_caps')], { frame: 1, position: 0 }],
     ['passes over assertion helpers', [fault('abort'), named('__assert_fail'), named('map')], { frame: 2, position: 0 }],
+    ["stays with a handler of a guest's WRMSR", [fault('handle_intercept_wrmsr'), named('hub')], { frame: 0, position: 0 }],
     ['is the fault itself otherwise', [fault('map'), named('rdmsr64')], { frame: 0, position: 0 }],
     ['is the fault where all are helpers', [fault('rdmsr64'), named('wrmsr_safe')], { frame: 0, position: 0 }],
   ])('%s', (_, frames, expected) => {
