@@ -46,7 +46,7 @@ function printText({ original }: Asked, found: SourceLookup, withAddress: boolea
   return `${lines.join('\n')}\n\n`;
 }
 
-function toJson({ original }: Asked, { functions, symbol }: SourceLookup): object {
+function toJson({ original, lookup }: Asked, { functions, symbol }: SourceLookup): object {
   return {
     address: hex(linkAddressValue(original)),
     functions: functions.map(({ name, inlined, file, line, column }) => ({
@@ -57,7 +57,8 @@ function toJson({ original }: Asked, { functions, symbol }: SourceLookup): objec
       column: column ?? null,
     })),
     symbol: symbol?.name ?? null,
-    offset: symbol?.offset ?? null,
+    // of the address that was asked, as everything else in the answer
+    offset: symbol === undefined ? null : symbol.offset + (original - lookup),
   };
 }
 

@@ -1,7 +1,7 @@
 /** `msr`: what the table knows of one MSR, and with a log what that log says of its existence. */
 import { parseArgs } from 'node:util';
 import { hex } from '../core/addresses.js';
-import { cpuFacts } from '../core/diagnose/cpu-facts.js';
+import { type CpuFacts, cpuFacts } from '../core/diagnose/cpu-facts.js';
 import type { Existence } from '../core/diagnose/diagnosis.js';
 import { rowExistence, rowsOfVendor } from '../core/diagnose/existence.js';
 import { type MsrRow, msrRows } from '../core/diagnose/msr-table.js';
@@ -26,9 +26,15 @@ function ruleLines({ when, source, worth, because }: Existence, evaluated: boole
   return lines;
 }
 
+/** Of the CPU and boot that crashed first; without a crash, of the first boot. */
+function factsOf(log: CrashLog | undefined): CpuFacts {
+  const crash = log?.crashes[0];
+  return cpuFacts(log ?? readLog(''), { cpu: crash?.cpu ?? '', boot: crash?.boot ?? (log?.boots.length ? 0 : undefined), arch: crash?.arch });
+}
+
 function rowLines(row: MsrRow, log: CrashLog | undefined): string[] {
   const evaluated = log !== undefined;
-  const facts = cpuFacts(log ?? readLog(''), { cpu: log?.crashes[0]?.cpu ?? '' });
+  const facts = factsOf(log);
   const existence = rowExistence(row, facts);
   return [
     `${hex(row.start)}${row.end === row.start ? '' : `-${hex(row.end)}`} ${row.name} (${row.vendor}, ${accessWords[row.access]})`,
@@ -46,7 +52,7 @@ export async function msrCommand(args: readonly string[], write: (text: string) 
   const address = parseNumber(text);
   const log = values.log === undefined ? undefined : readLog(await readText(values.log));
   const all = msrRows(createPlatform().msrTable(), address);
-  const rows = log === undefined ? all : rowsOfVendor(all, cpuFacts(log, { cpu: '' }));
+  const rows = log === undefined ? all : rowsOfVendor(all, factsOf(log));
   if (rows.length === 0) {
     write(`${hex(address)}: nothing is known of this MSR; that does not mean that it does not exist\n`);
     return 1;
