@@ -6,12 +6,13 @@
  */
 import { hex } from '../addresses.js';
 import { type Sentence, say } from '../sentence.js';
+import { causesOf } from './certain-cause.js';
 import { type CrashContext, instructionEvidence, recordLine, type Verdict, verdict, wouldShowInstruction } from './crash-context.js';
 import type { Evidence, Finding, FindingKind } from './diagnosis.js';
 import { isCanonical, selectorError, selectorSentence, vectorName, vectors } from './fault.js';
 import { registerValue } from './instruction.js';
 import { accessText, asText, memoryAccesses } from './memory-access.js';
-import { privilegedCauses, requiredAlignment } from './privileged.js';
+import { requiredAlignment } from './privileged.js';
 
 const stackSegment = 12;
 const generalProtection = 13;
@@ -76,9 +77,7 @@ function pcText(context: CrashContext): string {
 function causeSentences(context: CrashContext, vector: number): readonly Sentence[] {
   const { instruction } = context;
   if (instruction === undefined) return [];
-  const causes = privilegedCauses(instruction.instruction, vector);
-  if (causes.length === 0) return [];
-  return causes.map((cause, index): Sentence => [`${index === 0 ? 'Likeliest cause' : 'Or'}: ${cause}.`]);
+  return causesOf(context, vector);
 }
 
 /** Another CPU that printed the very exception whose gate could not be used. */

@@ -7,6 +7,7 @@
 import { hex } from '../addresses.js';
 import type { LogEvent } from '../log/crash-log.js';
 import { type Sentence, say } from '../sentence.js';
+import { causesOf } from './certain-cause.js';
 import {
   type CrashContext,
   innermostFunctions,
@@ -17,7 +18,6 @@ import {
   wouldShowInstruction,
 } from './crash-context.js';
 import { bytesText } from './instruction.js';
-import { privilegedCauses } from './privileged.js';
 
 const invalidOpcodeVector = 6;
 /** Lines between an assertion's text and the dump that its UD2 brings about; other CPUs may print between. */
@@ -59,9 +59,8 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
     return verdict({ ...base, grade: 'confirmed', claim: say`${text} was executed${where}: the code gave up`, explanation, evidence });
   }
   const claim = say`${text} raised ${'#UD'}`;
-  const causes = privilegedCauses(instruction.instruction, invalidOpcodeVector);
-  if (causes.length > 0) {
-    const explanation = causes.map((cause, index): Sentence => [`${index === 0 ? 'Likeliest cause' : 'Or'}: ${cause}.`]);
+  const explanation = causesOf(context, invalidOpcodeVector);
+  if (explanation.length > 0) {
     return verdict({ ...base, finding: 'privileged-instruction', grade: 'confirmed', claim, explanation, evidence });
   }
   if (/^v[a-z]/.test(instruction.instruction.mnemonic)) {

@@ -214,6 +214,46 @@ describe('general protection', () => {
     expect(saidBy(diagnosis)).toContain(cause);
   });
 
+  const msr = (address: number, value: bigint) => ({ facts: { msrs: [{ cpu: '00', address, value, line: 9 }] } });
+  test.each([
+    [
+      'a bit of CR4 that the CPU lacks',
+      [0x0f, 0x22, 0xe0],
+      { registers: { rax: 0x1000020n }, ...msr(0x489, 0x1727ffn) },
+      'rax is 0x1000020: this CPU lacks bit 24',
+    ],
+    ['PG without PE', [0x0f, 0x22, 0xc0], { registers: { rax: 0x80000000n } }, 'PG (bit 31) without PE'],
+    ['the upper half of CR0', [0x0f, 0x22, 0xc0], { registers: { rax: 0x180000001n } }, 'bits 63:32 of CR0'],
+    ['CR8', [0x44, 0x0f, 0x22, 0xc0], { registers: { rax: 16n } }, 'CR8 holds 0 to 15'],
+    ['an XCR that does not exist', [0x0f, 0x01, 0xd1], { registers: { rcx: 2n, rax: 3n, rdx: 0n } }, 'only XCR0 can be written'],
+    ['XCR0 without x87', [0x0f, 0x01, 0xd1], { registers: { rcx: 0n, rax: 2n, rdx: 0n } }, 'bit 0 (x87) must be 1'],
+    ['AVX without SSE', [0x0f, 0x01, 0xd1], { registers: { rcx: 0n, rax: 5n, rdx: 0n } }, 'AVX (bit 2) without SSE'],
+    [
+      'VMXON while unlocked',
+      [0xf3, 0x0f, 0xc7, 0x30],
+      { registers: { rax: 0x1000n }, ...msr(0x3a, 4n) },
+      'The lock (bit 0) of FEATURE_CONTROL is 0',
+    ],
+    ['VMXON while off', [0xf3, 0x0f, 0xc7, 0x30], { registers: { rax: 0x1000n }, ...msr(0x3a, 1n) }, 'VMX is off in FEATURE_CONTROL'],
+    ['VMRUN of a bad address', [0x0f, 0x01, 0xd8], { registers: { rax: 0x1001n } }, 'RAX is 0x1001, not 4-KByte aligned'],
+    ['INVPCID of a bad type', [0x66, 0x0f, 0x38, 0x82, 0x03], { registers: { rax: 4n, rbx: 0x1000n } }, 'The type is 4'],
+  ])('certain: %s', (_, code, parts, words) => {
+    const said = saidBy(diagnoseCase({ ...gp, code, ...parts }));
+    expect(said).toContain(words);
+    expect(said).not.toContain('Likeliest cause');
+  });
+
+  test.each([
+    ['CR4 within what the CPU has', [0x0f, 0x22, 0xe0], { registers: { rax: 0x20n }, ...msr(0x489, 0x1727ffn) }],
+    ['CR4 of a CPU that the log does not tell', [0x0f, 0x22, 0xe0], { registers: { rax: 0x1000020n } }],
+    ['a legal CR0', [0x0f, 0x22, 0xc0], { registers: { rax: 0x80000031n } }],
+    ['a legal XCR0', [0x0f, 0x01, 0xd1], { registers: { rcx: 0n, rax: 7n, rdx: 0n } }],
+    ['VMXON that FEATURE_CONTROL allows', [0xf3, 0x0f, 0xc7, 0x30], { registers: { rax: 0x1000n }, ...msr(0x3a, 5n) }],
+    ['a register that was not printed', [0x0f, 0x22, 0xc0], {}],
+  ])('not certain: %s', (_, code, parts) => {
+    expect(saidBy(diagnoseCase({ ...gp, code, ...parts }))).toContain('Likeliest cause');
+  });
+
   test('mov from a control register has no such cause', () => {
     expect(kindsOf(diagnoseCase({ ...gp, code: [0x0f, 0x20, 0xe0] }))).toEqual(['confirmed general-protection']);
   });
