@@ -38,7 +38,11 @@ function describeFrame(frame: Frame, images: readonly LoadedImage[], isFault: bo
   const found = variables();
   return {
     frame,
-    functions: functions.map((source, index) => ({ ...source, arguments: found.arguments[index] ?? [] })),
+    functions: functions.map((source, index) => ({
+      ...source,
+      name: source.declaredName ?? source.name,
+      arguments: found.arguments[index] ?? [],
+    })),
     locals: isFault ? found.locals : [],
     ...symbol,
   };

@@ -178,7 +178,9 @@ function giveSymbolName(functions: SourceFunction[], named: NamedCode | undefine
   if (named === undefined || last === undefined) return;
   const file = last.file ?? named.file;
   if (last.name === named.name && last.file === file) return;
-  functions[functions.length - 1] = { ...last, name: named.name, ...(file === undefined ? {} : { file }) };
+  const isLabel = named.size === 0 && last.name !== named.name && last.name !== UNKNOWN_NAME;
+  const renamed = { ...last, name: named.name, ...(isLabel ? { declaredName: last.name } : {}) };
+  functions[functions.length - 1] = file === undefined ? renamed : { ...renamed, file };
 }
 
 function rangeOf(named: NamedCode | undefined): SourceLookup['range'] {

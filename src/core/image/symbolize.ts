@@ -4,6 +4,8 @@ import type { LinkAddress } from '../addresses.js';
 export interface SourceFunction {
   /** Linkage name, not demangled. */
   readonly name: string;
+  /** Its name in DWARF, where `name` is a label inside its code (inline assembly). Absent otherwise. */
+  readonly declaredName?: string;
   readonly inlined: boolean;
   /** As the line table composes it: absolute where it can be (DWARF 5 §6.2.4). Absent where there is no line for the address. */
   readonly file?: string;
