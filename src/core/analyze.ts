@@ -21,7 +21,6 @@ import { sameAs } from './report/same.js';
 import { signatureOf } from './report/signature.js';
 import { registerMeanings, wordMeanings } from './report/words.js';
 import { say } from './sentence.js';
-import { walk } from './unwind/walk.js';
 
 export interface ImageInput {
   /** As the reader knows it: a path in an artifact or on disk. */
@@ -40,14 +39,12 @@ export function analyze(log: CrashLog, inputs: readonly ImageInput[], platform: 
   const gaps: Gap[] = [];
   const opened = inputs.flatMap((input) => open(input, log, platform, gaps));
   const images = opened.map(({ loaded }) => loaded);
-  const backtraces = log.crashes.map((crash) => walk(crash, images, platform));
-  const matches = matchImages({
+  const { backtraces, matches } = matchImages({
     log,
     images: opened.map(({ input, loaded }) => ({
       loaded,
       ...(input.hypervisorLength === undefined ? {} : { hypervisorLength: input.hypervisorLength }),
     })),
-    backtraces,
     platform,
   });
   const reportImages: ReportImage[] = opened.map(({ input, loaded }, index) => ({
@@ -125,5 +122,5 @@ function leadingCrash({ crashes }: CrashLog): number | undefined {
     undefined,
   );
   const first = crashes.findIndex(({ boot }) => boot === lastBoot);
-  return first < 0 ? 0 : first;
+  return Math.max(first, 0);
 }

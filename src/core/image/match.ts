@@ -21,6 +21,7 @@ import { say } from '../sentence.js';
 import { callBefore } from '../unwind/call-sites.js';
 import { codeMapOf } from '../unwind/code-map.js';
 import type { Backtrace } from '../unwind/frame.js';
+import { walk } from '../unwind/walk.js';
 import { fitsFault } from './fits-fault.js';
 import type { Image } from './image.js';
 import type { LoadedImage } from './loaded-image.js';
@@ -30,10 +31,14 @@ import { typeSize } from './type-size.js';
 
 export interface MatchInput {
   readonly log: CrashLog;
-  readonly images: readonly { readonly loaded: LoadedImage; readonly hypervisorLength?: number }[];
-  /** One a crash, in the log's order, over these images. */
-  readonly backtraces: readonly Backtrace[];
+  readonly images: readonly Candidate[];
   readonly platform: Platform;
+}
+
+export interface Candidate {
+  readonly loaded: LoadedImage;
+  /** Length of the gunzipped hypervisor image built with it, where known. */
+  readonly hypervisorLength?: number;
 }
 
 export interface ImageMatch {
@@ -41,30 +46,62 @@ export interface ImageMatch {
   readonly evidence: readonly MatchEvidence[];
 }
 
+export interface Matches {
+  /** One an image, in the order handed in. */
+  readonly matches: readonly ImageMatch[];
+  /** One a crash of the log, walked over the images that fit best at each place; `image` of a frame counts all images. */
+  readonly backtraces: readonly Backtrace[];
+}
+
 /** XMHF links its runtime behind the bootloader's and the secure loader's windows. */
 const isRuntime = (start: LinkAddress): boolean => start >= 0x200_0000 || start < 0;
 
-export function matchImages({ log, images, backtraces, platform }: MatchInput): ImageMatch[] {
-  const matches = images.map(({ loaded, hypervisorLength }, index) => {
-    const evidence = signals(log, loaded, hypervisorLength, index, backtraces, platform);
+/** Best first. */
+const rank: readonly Verdict[] = ['match', 'probable', 'ambiguous', 'unverifiable', 'mismatch'];
+
+export function matchImages({ log, images, platform }: MatchInput): Matches {
+  const walks = new Map<string, readonly Backtrace[]>();
+  const walkOver = (indexes: readonly number[]): readonly Backtrace[] => {
+    const known = walks.get(indexes.join());
+    if (known !== undefined) return known;
+    const chosen = indexes.flatMap((index) => images[index]?.loaded ?? []);
+    const made = log.crashes.map((crash) => inOrderOf(walk(crash, chosen, platform), indexes));
+    walks.set(indexes.join(), made);
+    return made;
+  };
+  const isRival = (one: number, other: number): boolean => {
+    const [left, right] = [images[one], images[other]];
+    return one !== other && left !== undefined && right !== undefined && samePlace(left.loaded, right.loaded);
+  };
+  const all = images.map((_, index) => index);
+  // each image is tried without those that would have run at its place
+  const alone = images.map((candidate, index) => {
+    const backtraces = walkOver(all.filter((other) => !isRival(index, other)));
+    const evidence = signals(log, candidate, index, backtraces, platform);
     return { verdict: verdictOf(evidence), evidence };
   });
-  return matches.map((match, index) => withRivals(match, index, matches, images));
+  const better = (one: number, other: number): boolean => {
+    const [left, right] = [one, other].map((index) => rank.indexOf(alone[index]?.verdict ?? 'mismatch'));
+    return left !== undefined && right !== undefined && (left < right || (left === right && one < other));
+  };
+  const chosen = all.filter((index) => !all.some((other) => isRival(index, other) && better(other, index)));
+  const matches = alone.map((match, index) => {
+    const rivals = all.filter((other) => isRival(index, other) && alone[other]?.verdict === match.verdict);
+    const tied = rivals.some((other) => !sameCode(images[index], images[other]));
+    return tied && (match.verdict === 'match' || match.verdict === 'probable') ? { ...match, verdict: 'ambiguous' as const } : match;
+  });
+  return { matches, backtraces: walkOver(chosen) };
 }
 
-/** Two images of one place that fit equally well cannot both have run. */
-function withRivals(match: ImageMatch, index: number, matches: readonly ImageMatch[], images: MatchInput['images']): ImageMatch {
-  if (match.verdict !== 'match' && match.verdict !== 'probable') return match;
-  const own = images[index];
-  if (own === undefined) return match;
-  const rivals = images.filter(
-    ({ loaded }, other) =>
-      other !== index &&
-      matches[other]?.verdict === match.verdict &&
-      samePlace(loaded, own.loaded) &&
-      !sameCode(loaded.image, own.loaded.image),
-  );
-  return rivals.length === 0 ? match : { ...match, verdict: 'ambiguous' };
+/** A walk over some of the images numbers them from 0; the report numbers all. */
+function inOrderOf(backtrace: Backtrace, indexes: readonly number[]): Backtrace {
+  return {
+    ...backtrace,
+    frames: backtrace.frames.map((frame) => {
+      const index = frame.image === undefined ? undefined : indexes[frame.image];
+      return index === undefined ? frame : { ...frame, image: index };
+    }),
+  };
 }
 
 function samePlace(left: LoadedImage, right: LoadedImage): boolean {
@@ -77,18 +114,19 @@ function samePlace(left: LoadedImage, right: LoadedImage): boolean {
   );
 }
 
-function sameCode(left: Image, right: Image): boolean {
+function sameCode(one: Candidate | undefined, other: Candidate | undefined): boolean {
+  if (one === undefined || other === undefined) return false;
+  const [left, right] = [one.loaded.image, other.loaded.image];
   const sections = left.sections.filter(({ executable, hasBytes }) => executable && hasBytes);
   return sections.every(({ address, size }) => {
-    const [one, other] = [left.bytesAt(address, size), right.bytesAt(address, size)];
-    return one !== undefined && other !== undefined && one.every((byte, at) => byte === other[at]);
+    const [mine, theirs] = [left.bytesAt(address, size), right.bytesAt(address, size)];
+    return mine !== undefined && theirs !== undefined && mine.every((byte, at) => byte === theirs[at]);
   });
 }
 
 function signals(
   log: CrashLog,
-  loaded: LoadedImage,
-  hypervisorLength: number | undefined,
+  { loaded, hypervisorLength }: Candidate,
   index: number,
   backtraces: readonly Backtrace[],
   platform: Platform,
@@ -238,7 +276,10 @@ function callsOfFrames(log: CrashLog, backtraces: readonly Backtrace[], index: n
     const crash = log.crashes[at];
     if (crash === undefined || !crashes.includes(crash)) return;
     for (const frame of backtrace.frames) {
-      if (frame.image !== index || frame.callVerified === undefined) continue;
+      if (frame.image !== index) continue;
+      // a frame whose own slot holds no return address: the slot was overwritten, or the image is another
+      const lost = frame.address === undefined && !frame.synthetic;
+      if (!lost && frame.callVerified === undefined) continue;
       of += 1;
       if (frame.callVerified) passed += 1;
     }
@@ -370,6 +411,5 @@ export function verdictOf(evidence: readonly MatchEvidence[]): Verdict {
   if (holds('image-sha1')) return 'match';
   const data = holds('vcpu-in-array') || holds('stack-in-array');
   if (chain && data && manyWords) return 'match';
-  if (manyWords && (chain || (holds('image-length') && calls.passed === calls.of))) return 'probable';
-  return manyWords && calls.passed >= enoughFrames ? 'probable' : 'unverifiable';
+  return manyWords && (chain || (holds('image-length') && calls.passed === calls.of)) ? 'probable' : 'unverifiable';
 }
