@@ -108,8 +108,11 @@ export function callerRegisters(
     const held = state.register(index);
     if (held.kind === 'entry' && held.register === index) {
       const value = registers.get(index);
-      if (value !== undefined) result.set(index, value);
-      continue;
+      if (value !== undefined) {
+        result.set(index, value);
+        continue;
+      }
+      // not known any more, for the function inside may change it; but stubs push it before they call
     }
     const slot = savedAt(state, index);
     if (slot === undefined) continue;

@@ -50,6 +50,8 @@ export type Outcome =
       readonly noProgress?: RuntimeAddress;
       /** Where the return address was read, and what was there. */
       readonly refused?: { readonly slot: RuntimeAddress; readonly value: bigint };
+      /** A return address of 0 in the last words: kernels mark the bottom so, but an overwritten stack may look alike. */
+      readonly zeroAtTop?: Sentence;
     };
 
 const toBigInt = BigInt;
@@ -219,9 +221,7 @@ function withoutCaller(space: AddressSpace, standing: Standing, step: CodeStep, 
     return { kind: 'lost', cfa, inner, tried: [], why: say`the return address of ${name} is not in the dump`, notInDump: slot };
   }
   const { range } = space.stack;
-  if (value === 0n && range !== undefined && slot + 8n * toBigInt(space.set.wordSize) >= range.end) {
-    return { kind: 'bottom', cfa, detail: say`the return address of ${name} is 0, at the top of the stack` };
-  }
+  const isTop = value === 0n && range !== undefined && slot + 8n * toBigInt(space.set.wordSize) >= range.end;
   const why = space.returnSiteAt(value) === undefined ? 'no CALL ends there' : 'the CALL before it goes elsewhere';
   return {
     kind: 'lost',
@@ -230,6 +230,7 @@ function withoutCaller(space: AddressSpace, standing: Standing, step: CodeStep, 
     tried: [],
     why: say`the return address of ${name} would be ${hex(value)}, but ${[why]}`,
     refused: { slot, value },
+    ...(isTop ? { zeroAtTop: say`the return address of ${name} is 0, at the top of the stack` } : {}),
   };
 }
 

@@ -235,6 +235,7 @@ function pushRecovered(space: AddressSpace, frames: Draft[], inner: Draft, recov
 }
 
 function lostStop(space: AddressSpace, frames: Draft[], current: Draft, standing: Standing, lost: Lost): StopReason {
+  if (lost.zeroAtTop !== undefined) return { kind: 'end-of-stack', detail: lost.zeroAtTop };
   if (lost.notInDump !== undefined) return { kind: 'stack-not-in-dump', at: lost.notInDump };
   if (lost.noProgress !== undefined) return { kind: 'no-progress', at: lost.noProgress };
   if (!standing.registers.has(SP) && lost.cfa === undefined) return { kind: 'no-registers', missing: [space.set.stackPointer] };
