@@ -123,6 +123,10 @@ function refusals(context: CrashContext, story: Story, row: RowExistence): reado
   const rpl = context.crash.fault.cs === undefined ? undefined : context.crash.fault.cs & 3n;
   if (rpl !== undefined && rpl !== 0n) sentences.push(say`The code ran at privilege level ${rpl}: RDMSR and WRMSR need level 0.`);
   if (access === 'write' && row.row.access === 'ro') sentences.push(say`${name} is read-only: any write faults.`);
+  if (access === 'read' && row.row.access !== 'wo' && row.rule.worth === 'true') {
+    const note = /\bRDMSR\b|\breads? /.test(row.row.reservedBitsNote) ? say` Known reasons: ${row.row.reservedBitsNote}.` : [];
+    sentences.push(say`By ${[row.rule.source]} this CPU has ${name}, and yet it refused the read.${note}`);
+  }
   if (access === 'read' && row.row.access === 'wo') sentences.push(say`${name} is write-only: any read faults.`);
   if (address >= 0x800 && address <= 0x8ff) {
     const extd = context.facts.bits({ kind: 'msr', address: 0x1b, high: 10, low: 10 });

@@ -68,6 +68,8 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
   // Only for the hypervisor's own access, and only where the CPU may lack the MSR.
   const guarded = row !== undefined && guest === undefined && grade !== 'possible' && row.rule.worth !== 'true' ? row.row : undefined;
   const guard = guarded === undefined ? undefined : guardFor(guarded, address, access ?? 'read');
+  const suggestion =
+    guard === undefined ? guestSuggestion(found, fault.vector) : { text: say`Ask first whether the CPU has it:`, code: guard };
   const exists = [
     ...(row === undefined ? [] : [row.rule, ...(row.alsoStated === undefined ? [] : [row.alsoStated])]),
     ...existence.filter((other) => other !== row).map((other) => other.rule),
@@ -80,7 +82,7 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
     claim: claim(found, suspect, raised),
     explanation: told.explanation,
     evidence: eachOnce([...found.evidence, ...told.evidence, ...(guest ?? [])]),
-    ...(guard !== undefined && { suggestion: { text: say`Ask first whether the CPU has it:`, code: guard } }),
+    ...(suggestion && { suggestion }),
     msr: {
       address,
       ...(row && { name: row.row.name }),
@@ -93,6 +95,16 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
   };
   const open = grade === 'possible' ? [say`Which instruction raised ${raised}: ${wouldShowInstruction(context)}.`] : [];
   return { finding, unknown: [...told.unknown, ...open] };
+}
+
+/** What a hypervisor does with an access of its guest that the CPU refuses. */
+function guestSuggestion({ guest, grade, access }: Suspicion, vector: number | undefined): { readonly text: Sentence } | undefined {
+  if (guest === undefined || grade === 'possible') return undefined;
+  if (vector === pageFault) {
+    return { text: say`The value is an address: translate it first, or do not let the guest write this MSR.` };
+  }
+  const instruction = access === 'write' ? 'WRMSR' : 'RDMSR';
+  return { text: say`Execute ${instruction} so that a fault is caught, and give the guest the ${'#GP(0)'} that it would get on the CPU.` };
 }
 
 function rowsOf(context: CrashContext, address: number): readonly MsrRow[] {

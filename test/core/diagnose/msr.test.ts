@@ -158,6 +158,12 @@ describe('existence', () => {
     expect(models.msr?.suggestion).toBeUndefined();
   });
 
+  test('an MSR that should exist, and yet the read faulted', () => {
+    const exists = run({ crash: crashOf({ ...gp, registers: { ecx: 0x48bn } }), facts: { msrs: arrandale }, images: code(rdmsr) });
+    expect(exists.text).toContain('this CPU has IA32_VMX_PROCBASED_CTLS2, and yet it refused the read');
+    expect(run({ images: code(rdmsr) }).text).not.toContain('and yet');
+  });
+
   test('no row: nothing is known, and that is said', () => {
     const { msr, text } = run({ crash: crashOf({ ...gp, registers: { ecx: 0xc0001234n } }), images: code(rdmsr) });
     expect(msr?.grade).toBe('confirmed');
@@ -248,6 +254,15 @@ describe('a guest whose access is forwarded', () => {
     expect(msr?.msr).toEqual({ address: 0x79, name: 'IA32_BIOS_UPDT_TRIG', access: 'write', value: 0xffff88802d036cb4n, origin: 'guest' });
     expect(text).toContain('loads a microcode update from the linear address 0xffff88802d036cb4');
     expect(msr?.evidence.map((e) => e.line)).toContain(5);
+    expect(plain(msr?.suggestion?.text ?? [])).toContain('translate it first');
+  });
+
+  test('an RDMSR of the guest that the CPU refuses', () => {
+    const { msr, text } = run({ images: code(rdmsr), frames: [frame('_vmx_handle_intercept_rdmsr'), frame('entry', { ecx: 0x491n })] });
+    expect(msr?.msr?.origin).toBe('guest');
+    expect(text).toContain('The guest asked for it');
+    expect(plain(msr?.suggestion?.text ?? [])).toContain('give the guest the #GP(0)');
+    expect(msr?.suggestion).not.toHaveProperty('code');
   });
 
   test('an instruction fetch that faults at a WRMSR is not its fault, and RDMSR cannot page-fault', () => {
