@@ -311,6 +311,19 @@ describe('line ends', () => {
     expect(log.facts.imageLength?.value).toBe(0x266014);
   });
 
+  test('two boots in one line', () => {
+    const other = revision.replaceAll('0', 'f');
+    const log = readLog(
+      [...lines, ...bootLines({ arch: 'i386', revision: `new-${other}` }), ...dumpLines(crashSpec('i386', '00', { vector: 6 }))].join(' '),
+    );
+    expect(log.boots.map((boot) => boot.revision)).toEqual([revision, other]);
+    expect(log.crashes.map((crash) => [crash.fault.vector, crash.boot])).toEqual([
+      [13, 0],
+      [13, 0],
+      [6, 1],
+    ]);
+  });
+
   test('mixed ends keep the numbers of LF', () => {
     const log = readLog(`a\r\nb\rc\n${newlineLast(dumpLines(crashSpec('i386')))}`);
     expect(only(log).line).toBe(3);
@@ -336,6 +349,23 @@ describe('mail wraps', () => {
       }
     }
   });
+});
+
+test('a revision that a mail reader has put on the next line', () => {
+  const log = readLog(newlineLast(wrap(bootLines({ arch: 'i386' }), 50, '> ')));
+  expect(log.boots).toMatchObject([{ branch: 'main', revision }]);
+});
+
+test('a logger that looks like a tag before the state of a guest is no crash', () => {
+  const guest = [
+    'CPU(0x00): Unhandled intercept: 2 (0x00000002)',
+    '\tCPU(0x00): EFLAGS=0x00010047',
+    '\tSS:ESP =0x0010:0xfffffff4',
+    '\tCS:EIP =0x0008:0x00008a11',
+  ];
+  const log = readLog(newlineLast([...bootLines({ arch: 'i386' }), ...guest].map((line) => `[07] ${line}`)));
+  expect(log.crashes).toEqual([]);
+  expect(log.events).toHaveLength(1);
 });
 
 describe('damage is named', () => {

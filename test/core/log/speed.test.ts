@@ -55,14 +55,10 @@ const attacks: readonly string[] = [
 ];
 
 function cost(text: string): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let run = 0; run < 2; run += 1) {
-    const start = cpuTime();
-    readLog(text);
-    const used = cpuTime(start);
-    least = Math.min(least, (used.user + used.system) / 1000);
-  }
-  return least;
+  const start = cpuTime();
+  readLog(text);
+  const used = cpuTime(start);
+  return (used.user + used.system) / 1000;
 }
 
 describe('near misses', () => {
@@ -72,11 +68,9 @@ describe('near misses', () => {
     for (const start of ['', before]) {
       const short = start + attack.repeat(Math.ceil(20_000 / attack.length));
       const long = start + attack.repeat(Math.ceil(160_000 / attack.length));
-      readLog(short);
-      const small = cost(short);
-      const large = cost(long);
-      // Eight times the text; a quadratic reader would take 64 times as long.
-      expect(large).toBeLessThan(Math.max(40, small * 28));
+      // Eight times the text; a quadratic reader would take 64 times as long. A busy machine gets another try.
+      const grows = () => cost(long) > Math.max(40, cost(short) * 28);
+      expect(grows() && grows() && grows()).toBe(false);
     }
   });
 });

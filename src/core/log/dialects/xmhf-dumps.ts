@@ -58,8 +58,10 @@ export function dumpScan(): DumpScan {
   function dumpFor(cpu: string, read: RecordRead, line: LineNumber, boot: number | undefined): OpenDump | undefined {
     const current = open.get(cpu);
     if (current !== undefined && !startsAnother(current, read.record)) return current;
-    // A marker alone starts nothing.
-    if (current === undefined && (read.record.kind === 'stack-end' || read.record.kind === 'stack-begin')) return undefined;
+    // A marker alone starts nothing, nor does a damaged record that is no header.
+    const { kind } = read.record;
+    if (current === undefined && (kind === 'stack-end' || kind === 'stack-begin' || (kind !== 'header' && read.faults.length > 0)))
+      return undefined;
     if (dumps.length >= limits.crashes) {
       left += 1;
       open.delete(cpu);

@@ -30,6 +30,8 @@ export interface FactState {
   /** First 16 bytes of a hash that goes on in the next line. */
   goldHead?: { readonly bytes: string; readonly line: LineNumber };
   vendor?: 'intel' | 'amd';
+  /** `Build revision:` ended its line: the value may stand in the next. */
+  revisionNext: boolean;
   /** Facts beyond the limit. */
   left: number;
   /** Evidence for where the printer puts its newline; positive is newline first. */
@@ -55,6 +57,7 @@ export function factState(): FactState {
     runtimeBase: new Map(),
     computedSha1: new Map(),
     goldSha1: new Map(),
+    revisionNext: false,
     left: 0,
     era: 0,
     amd64: 0,
@@ -105,6 +108,13 @@ function milestone(name: string, probe: string, worth = 1): Row<FactState> {
   };
 }
 
+/** What every boot starts with. */
+export const banners = [
+  'eXtensible Modular Hypervisor Framework (XMHF)',
+  'Lightweight Hypervisor (LHV)',
+  'Small Hyper Visor (SHV)',
+] as const;
+
 const banner = (probe: string, name: string): Row<FactState> => ({
   probe,
   pattern: new RegExp(`${probe.replace(/[()]/g, '\\$&')}(?: (v\\d{1,4}(?:\\.\\d{1,4}){0,3}))?`, 'y'),
@@ -114,22 +124,35 @@ const banner = (probe: string, name: string): Row<FactState> => ({
   },
 });
 
+function setRevision(state: FactState, branch: string | undefined, revision: string | undefined): void {
+  const boot = state.boots[state.boots.length - 1];
+  if (boot === undefined || boot.revision !== undefined || revision === undefined) return;
+  boot.revision = revision;
+  if (branch !== undefined) boot.branch = branch;
+}
+
+/** The rest of a `Build revision:` line that was broken before its value. */
+export function takeRevision(state: FactState, text: string): void {
+  state.revisionNext = false;
+  const match = /^[>|\s]{0,16}(?:([^\s]{1,200}?)-)?([0-9a-f]{40})(?![0-9a-f])/.exec(text);
+  if (match !== null) setRevision(state, match[1], match[2]);
+}
+
 const hashBytes = '((?:[0-9a-f]{2} ?){16,20})';
 
 /** Rows for lines of any shape. */
 export const factRows: RowTable<FactState> = rowTable([
-  banner('eXtensible Modular Hypervisor Framework (XMHF)', 'XMHF'),
-  banner('Lightweight Hypervisor (LHV)', 'LHV'),
-  banner('Small Hyper Visor (SHV)', 'SHV'),
+  banner(banners[0], 'XMHF'),
+  banner(banners[1], 'LHV'),
+  banner(banners[2], 'SHV'),
   {
-    probe: 'Build revision: ',
-    pattern: /Build revision: (?:([^\s]{1,200}?)-)?([0-9a-f]{40})(?![0-9a-f])/y,
-    worth: 3,
+    probe: 'Build revision:',
+    pattern: /Build revision:(?: (?:([^\s]{1,200}?)-)?([0-9a-f]{40})(?![0-9a-f])|\s{0,8}$)/y,
+    worth: 2,
     take: (state, match) => {
-      const boot = state.boots[state.boots.length - 1];
-      if (boot === undefined || boot.revision !== undefined || match[2] === undefined) return;
-      boot.revision = match[2];
-      if (match[1] !== undefined) boot.branch = match[1];
+      // Nothing behind it: a mail reader broke the line.
+      state.revisionNext = match[2] === undefined;
+      setRevision(state, match[1], match[2]);
     },
   },
   {

@@ -124,7 +124,7 @@ const shapes: readonly Shape[] = [
   { opener: /Stack\(/y, read: (text, _match, end) => readStack(text, end) },
   { opener: /(?:[ER](?:AX|BX|CX|DX|SI|DI|BP|SP)|R(?:8|9|1[0-5])) ?=/y, read: (text, match) => readRegisters(text, match.index) },
   { opener: /(?:[C-G]S|SS|TR) ?=/y, read: (text, match) => readSegments(text, match.index) },
-  { opener: /CS:([ER]IP) /y, read: (text, match, end) => readPc(text, end, match[1] === 'RIP' ? 'RIP' : 'EIP') },
+  { opener: /CS:([ER]IP) (?!=)/y, read: (text, match, end) => readPc(text, end, match[1] === 'RIP' ? 'RIP' : 'EIP') },
   { opener: /VCPU at /y, read: (text, _match, end) => readDigits(text, end, 'vcpu') },
   { opener: /error code: /y, read: (text, _match, end) => readDigits(text, end, 'error-code') },
   { opener: /state dump(?: follows)?(?:\.{1,3}|:)?/y, read: (_text, _match, end) => ({ record: { kind: 'state' }, end, faults: [] }) },

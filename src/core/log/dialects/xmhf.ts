@@ -16,7 +16,7 @@ import type { DialectReader, DialectReading } from './dialect.js';
 import { runRows } from './row.js';
 import { dumpScan } from './xmhf-dumps.js';
 import { type EventState, eventRows, eventState, finishEvents, takeAssertion } from './xmhf-events.js';
-import { bootIndex, cpuFactRows, type FactState, factRows, factState } from './xmhf-facts.js';
+import { banners, bootIndex, cpuFactRows, type FactState, factRows, factState, takeRevision } from './xmhf-facts.js';
 
 /** One dump header, one banner or one `Fatal:` line is enough; so are a few lines of boot text. */
 const enough = 4;
@@ -60,6 +60,10 @@ export function xmhfReader(): DialectReader {
         oddLines += 1;
       }
     }
+    for (const piece of atBanners(text)) takePiece(piece, text.length === piece.length ? letters : lettersOf(piece), line, controls);
+  }
+
+  function takePiece(text: string, letters: number, line: number, controls: boolean): void {
     // Most lines of a log with crashes are records and nothing else; where other text comes first it may hold the banner.
     const early = text.startsWith('[') ? dumps.take(text, line, bootIndex(facts), controls) : undefined;
     if (early === 'whole' || text.length < shortest) {
@@ -68,6 +72,7 @@ export function xmhfReader(): DialectReader {
       if (events.torn !== undefined) takeAssertion(events, text, line);
       return;
     }
+    if (facts.revisionNext) takeRevision(facts, text);
     score += runRows(factRows, facts, text, letters, line);
     if ((letters & cpuLabel) === cpuLabel && text.includes('CPU(0x')) score += runRows(cpuFactRows, facts, text, letters, line);
     const boot = bootIndex(facts);
@@ -117,6 +122,17 @@ export function xmhfReader(): DialectReader {
   }
 
   return { take, finish };
+}
+
+/** A line that lost its line ends may hold several boots: each banner starts a piece, so that what follows is of its boot. */
+function atBanners(text: string): readonly string[] {
+  if (text.length < 200 || !text.includes('visor')) return [text];
+  const starts = new Set([0]);
+  for (const banner of banners) {
+    for (let at = text.indexOf(banner); at >= 0; at = text.indexOf(banner, at + banner.length)) starts.add(at);
+  }
+  const sorted = [...starts].sort((a, b) => a - b);
+  return sorted.map((start, index) => text.slice(start, sorted[index + 1]));
 }
 
 /** Dumps tell the width best: early amd64 builds print `Subarch: i386`. */
