@@ -3,12 +3,15 @@
  *
  * In: a log that was read, and the bytes of images. Out: one report. Refuses: nothing; an image that cannot be read is a gap.
  */
+import { toLink } from './addresses.js';
 import type { ByteSource } from './bytes/byte-source.js';
 import { FormatError } from './bytes/format-error.js';
 import { diagnose } from './diagnose/diagnose.js';
 import type { Gap } from './gap.js';
 import { describeFrames } from './image/describe-frames.js';
+import { findBias } from './image/find-bias.js';
 import { sha256Of } from './image/hash-image.js';
+import type { Image } from './image/image.js';
 import type { LoadedImage } from './image/loaded-image.js';
 import { matchImages } from './image/match.js';
 import { openImage } from './image/open-image.js';
@@ -98,7 +101,7 @@ export function analyze(log: CrashLog, inputs: readonly ImageInput[], platform: 
 function open(input: ImageInput, log: CrashLog, platform: Platform, gaps: Gap[]): Opened[] {
   try {
     const image = openImage(input.source, input.path, platform);
-    return [{ input, loaded: placeImage(image, log) }];
+    return [{ input, loaded: place(image, log, platform) }];
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     gaps.push({
@@ -109,6 +112,17 @@ function open(input: ImageInput, log: CrashLog, platform: Platform, gaps: Gap[])
     });
     return [];
   }
+}
+
+/** Where the log's lines put it; an image that holds none of the PCs there may have been moved. */
+function place(image: Image, log: CrashLog, platform: Platform): LoadedImage {
+  const placed = placeImage(image, log);
+  const pcs = log.crashes.flatMap(({ fault }) => fault.pc ?? []);
+  const isHere = pcs.some((pc) => {
+    const link = toLink(pc, placed.bias);
+    return link !== undefined && image.sectionAt(link) !== undefined;
+  });
+  return isHere || image.arch !== log.arch ? placed : (findBias(image, log.crashes, platform) ?? placed);
 }
 
 /**

@@ -8,4 +8,6 @@ export interface LoadedImage {
   readonly bias: bigint;
   /** How the bias was found; absent where it is 0 because the image runs where it was linked. */
   readonly biasFrom?: Sentence;
+  /** Linked for one place and found at another, by its calls alone: never more than `ambiguous`. */
+  readonly isMoved?: boolean;
 }

@@ -56,6 +56,8 @@ export interface Matches {
 /** XMHF links its runtime behind the bootloader's and the secure loader's windows. */
 const isRuntime = (start: LinkAddress): boolean => start >= 0x200_0000 || start < 0;
 
+const isBelieved = (verdict: Verdict): boolean => verdict === 'match' || verdict === 'probable';
+
 /** Best first. */
 const rank: readonly Verdict[] = ['match', 'probable', 'ambiguous', 'unverifiable', 'mismatch'];
 
@@ -78,7 +80,8 @@ export function matchImages({ log, images, platform }: MatchInput): Matches {
   const alone = images.map((candidate, index) => {
     const backtraces = walkOver(all.filter((other) => !isRival(index, other)));
     const evidence = signals(log, candidate, index, backtraces, platform);
-    return { verdict: verdictOf(evidence), evidence };
+    const verdict = verdictOf(evidence);
+    return { verdict: candidate.loaded.isMoved && isBelieved(verdict) ? ('ambiguous' as const) : verdict, evidence };
   });
   const better = (one: number, other: number): boolean => {
     const [left, right] = [one, other].map((index) => rank.indexOf(alone[index]?.verdict ?? 'mismatch'));
@@ -88,7 +91,7 @@ export function matchImages({ log, images, platform }: MatchInput): Matches {
   const matches = alone.map((match, index) => {
     const rivals = all.filter((other) => isRival(index, other) && alone[other]?.verdict === match.verdict);
     const tied = rivals.some((other) => !sameCode(images[index], images[other]));
-    return tied && (match.verdict === 'match' || match.verdict === 'probable') ? { ...match, verdict: 'ambiguous' as const } : match;
+    return tied && isBelieved(match.verdict) ? { ...match, verdict: 'ambiguous' as const } : match;
   });
   return { matches, backtraces: walkOver(chosen) };
 }

@@ -19,7 +19,9 @@ const loaderWindow = 0x20_0000n;
 /** First byte of the lowest executable section. */
 export function codeStart(image: Image): LinkAddress | undefined {
   const starts = image.sections.filter((section) => section.executable && section.hasBytes).map((section) => section.address);
-  return starts.length === 0 ? undefined : linkAddress(starts.reduce<number>((lowest, start) => Math.min(lowest, start), Number.POSITIVE_INFINITY));
+  return starts.length === 0
+    ? undefined
+    : linkAddress(starts.reduce<number>((lowest, start) => Math.min(lowest, start), Number.POSITIVE_INFINITY));
 }
 
 /** Every address at which the log says that a runtime starts, with what says so. */
