@@ -54,7 +54,7 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
     const explanation: Sentence[] = [
       say`${text} is put there on purpose: by an assertion, a BUG macro or ${'abort()'}, or by the compiler where code can only be reached by an error, such as a division by zero or the use of a null pointer.`,
     ];
-    if (assertion !== undefined) explanation.push(say`The log prints an assertion just before: that is the cause.`);
+    if (assertion !== undefined) explanation.push(say`The log prints an assertion just before: most likely it is the cause.`);
     const where = name === undefined ? say`` : say` in ${name}`;
     return verdict({ ...base, grade: 'confirmed', claim: say`${text} was executed${where}: the code gave up`, explanation, evidence });
   }

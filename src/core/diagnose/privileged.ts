@@ -131,6 +131,8 @@ const table: Readonly<Record<string, readonly PrivilegedCause[]>> = {
   xrstor: [gp('the area is not 64-byte aligned', 'its header has reserved bits set'), ud('CR4.OSXSAVE (bit 18) is 0')],
   xrstors: [gp('the area is not 64-byte aligned', 'it holds a component that MSR 0xda0 (XSS) does not'), ud('CR4.OSXSAVE (bit 18) is 0')],
   xsave: [gp('the area is not 64-byte aligned'), ud('CR4.OSXSAVE (bit 18) is 0')],
+  xsaveopt: [gp('the area is not 64-byte aligned'), ud('CR4.OSXSAVE (bit 18) is 0', 'the CPU lacks it')],
+  xsavec: [gp('the area is not 64-byte aligned'), ud('CR4.OSXSAVE (bit 18) is 0', 'the CPU lacks it')],
   xsaves: [gp('the area is not 64-byte aligned'), ud('CR4.OSXSAVE (bit 18) is 0', 'in a guest: its secondary control is off')],
   ldmxcsr: [gp('reserved bits of MXCSR are set in the operand')],
   fxrstor: [gp('the area is not 16-byte aligned', 'reserved bits of MXCSR are set in it')],
@@ -189,7 +191,7 @@ function entryOf(instruction: Instruction): readonly PrivilegedCause[] {
 function family(mnemonic: string): string {
   const known = table[mnemonic];
   if (known !== undefined) return mnemonic;
-  const short = /^(iret|sysret|sysexit|getsec)[dq]$|^(xsave|xsaves|xrstor|xrstors|fxrstor)64$/.exec(mnemonic);
+  const short = /^(iret|sysret|sysexit|getsec)[dq]$|^(xsave|xsaveopt|xsavec|xsaves|xrstor|xrstors|fxrstor)64$/.exec(mnemonic);
   return short?.[1] ?? short?.[2] ?? mnemonic;
 }
 
@@ -209,7 +211,20 @@ const alignedTo: ReadonlyMap<string, number> = new Map([
     'fxrstor64',
     'cmpxchg16b',
   ].map((name): [string, number] => [name, 16]),
-  ...['xsave', 'xsave64', 'xsaveopt', 'xsavec', 'xsaves', 'xrstor', 'xrstor64', 'xrstors'].map((name): [string, number] => [name, 64]),
+  ...[
+    'xsave',
+    'xsave64',
+    'xsaveopt',
+    'xsaveopt64',
+    'xsavec',
+    'xsavec64',
+    'xsaves',
+    'xsaves64',
+    'xrstor',
+    'xrstor64',
+    'xrstors',
+    'xrstors64',
+  ].map((name): [string, number] => [name, 64]),
 ]);
 
 /** Alignment in bytes that the instruction's memory operand must have; `undefined` where it need not. */
