@@ -56,6 +56,8 @@ compile() { # stage, flags, files...
   local stage=$1 flags=$2 file name; shift 2
   for file in "$@"; do
     name=$(basename "${file%.*}")
+    # clang's assembler does not apply the prefix map to the compilation directory.
+    [ "$cc" = clang ] && flags="$flags -fdebug-compilation-dir=/testbed/$stage"
     # shellcheck disable=SC2086
     (cd "$source_root/$stage" && $cc $flags $paths -c "$file" -o "$out/o/$stage-$name.o")
   done
@@ -99,7 +101,7 @@ gzip -9 -n -k -f "$image"
 
 # Bootloader: always 32 bits; knows the runtime's hash.
 gold=$(sha1sum < "$out/o/runtime.bin" | cut -c1-40 | sed 's/../0x&,/g')
-compile boot "-m32 -march=i686 $common -Os -fno-pic -fno-pie -fno-asynchronous-unwind-tables -DSUBARCH=\"$arch\" -DBUILD_REVISION=\"testbed-$revision\" -DGOLD_RUNTIME=$gold" \
+compile boot "-m32 -march=i686 $common -O2 -fno-pic -fno-pie -fno-asynchronous-unwind-tables -DSUBARCH=\"$arch\" -DBUILD_REVISION=\"testbed-$revision\" -DGOLD_RUNTIME=$gold" \
   entry.S init.c acpi.c sha1.c ../common/print.c ../common/text.c
 # shellcheck disable=SC2046
 ld -m elf_i386 -nostdlib -static --build-id=none -z noexecstack -T "$source_root/boot/init.lds" -o "$out/init_syms.exe" $(objects boot entry init acpi sha1 print text)

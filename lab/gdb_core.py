@@ -116,7 +116,8 @@ def ask(image, core, scratch):
     script, out = scratch + '/ask.py', scratch + '/ask.json'
     open(script, 'w').write(f'OUT = {out!r}\n' + GDB_SCRIPT)
     # gdb looks for sources under its working directory, and would name them by where they lie there.
-    base = ['gdb', '-q', '-batch', '-nx', os.path.abspath(image), '-c', os.path.abspath(core)]
+    # A line of the stack cache that begins below the dump would be filled from .bss: zeros for words that were dumped.
+    base = ['gdb', '-q', '-batch', '-nx', '-iex', 'set stack-cache off', os.path.abspath(image), '-c', os.path.abspath(core)]
     subprocess.run(base + ['-x', script], check=True, capture_output=True, cwd='/')
     answers = json.load(open(out))
     text = subprocess.run(base + ['-ex', 'set pagination off', '-ex', 'set width 0', '-ex', 'set print frame-arguments all',

@@ -2,7 +2,8 @@
 """Records fixtures from a build of the testbed.
 
   record.py image BUILD_DIR SLUG
-  record.py case BUILD_DIR IMAGE_SLUG CASE_SLUG --crash "COMMAND LINE" [--ends N] [--until TEXT] [--cpus 4] [--truth CASE_DIR_CACHE]
+  record.py case BUILD_DIR IMAGE_SLUG CASE_SLUG --crash "COMMAND LINE" [--ends N] [--until TEXT] [--cpus 4]
+  record.py restack                  after the answers of an image were recorded anew
 
 The formats are in fixtures/README.md.
 """
@@ -102,6 +103,11 @@ def physical_frames(snapshot, dump, symbols, text_range):
     return frames
 
 
+def base_name(name):
+    """The function's name in the source: GCC's clones and parts bear a suffix in the symbol table."""
+    return re.sub(r'(\.(constprop|isra|part|cold|lto_priv)(\.\d+)?)+$', '', name) if name else name
+
+
 def in_range(address, text_range):
     return text_range[0] <= address < text_range[1]
 
@@ -154,9 +160,20 @@ def expand(frames, lines):
             last = position == len(chain) - 1
             stack.append({'function': entry['function'] or (frame['symbol'] if last else None), 'inlined': not last,
                           'file': entry['file'], 'line': entry['line'] or None, 'frame': index})
-        if not chain:
+        if not chain and frame['symbol'] is not None:
             stack.append({'function': frame['symbol'], 'inlined': False, 'file': None, 'line': None, 'frame': index})
     return stack
+
+
+def restack(fixtures):
+    """Works `stack` out anew from `frames` and the recorded answers, for every case."""
+    for slug in sorted(os.listdir(f'{fixtures}/cases')):
+        path = f'{fixtures}/cases/{slug}/case.json'
+        case = json.load(open(path))
+        lines = Lines(f"{fixtures}/images/{case['image']}/llvm-symbolizer.jsonl.gz")
+        for crash in case['crashes']:
+            crash['stack'] = expand(crash['frames'], lines)
+        open(path, 'w').write(compact(case) + '\n')
 
 
 def instruction_at(image, pc):
@@ -183,8 +200,7 @@ def record_case(a, fixtures):
     text = open(log, newline='').read()
     dumps = read_dumps(text)
     target = f'{fixtures}/cases/{a.slug}'
-    shutil.rmtree(target, ignore_errors=True)
-    os.makedirs(target)
+    os.makedirs(target, exist_ok=True)
     shutil.copy(log, f'{target}/log.txt')
     os.chmod(f'{target}/log.txt', 0o644)
     case = {'slug': a.slug, 'image': a.image, 'arch': arch,
@@ -220,8 +236,10 @@ def record_case(a, fixtures):
             gdb_frames = next(t['frames'] for t in by_gdb if t['cpu'] == cpu)
             problems = find_slots(frames, dump, arch, gdb_frames)
             stack = expand(frames, lines)
-            ours = [s['function'] for s in stack if not frames[s['frame']]['synthetic']]
-            theirs = [f['function'] for f in gdb_frames]
+            ours = [base_name(s['function']) for s in stack if not frames[s['frame']]['synthetic']]
+            if frames[0]['symbol'] is None:
+                ours.insert(0, None)
+            theirs = [base_name(f['function']) for f in gdb_frames]
             # Without an end of its own the chain runs on into the VCPU pointer at the bottom of the stack.
             while len(theirs) > len(ours) and theirs[-1] is None:
                 theirs.pop()
@@ -232,7 +250,8 @@ def record_case(a, fixtures):
                 crash['problems'] = problems
             case['crashes'].append(crash)
             if instruction in ('rdmsr', 'wrmsr'):
-                case['msr'] = hex(dump['registers']['rcx' if arch == 'amd64' else 'ecx'])
+                crash['msr'] = hex(dump['registers']['rcx' if arch == 'amd64' else 'ecx'] & 0xffffffff)
+                case['msr'] = case['msr'] or crash['msr']
             print(cpu, dump['vector'], hex(dump['pc']), instruction, ' < '.join(str(s['function']) + ('*' if s['inlined'] else '') for s in stack),
                   '' if ours == theirs else f'\n   gdb: {theirs}', problems or '')
     with open(f'{target}/case.json', 'w') as out:
@@ -276,8 +295,11 @@ def main():
     case.add_argument('--stop', default='end-of-stack')
     case.add_argument('--function', help='the function of an assertion')
     case.add_argument('--notes', default='')
+    sub.add_parser('restack')
     a = p.parse_args()
-    if a.what == 'image':
+    if a.what == 'restack':
+        restack(a.fixtures)
+    elif a.what == 'image':
         record_image(a.build, a.slug, a.fixtures)
     else:
         record_case(a, a.fixtures)

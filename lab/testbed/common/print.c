@@ -104,3 +104,7 @@ int printf(const char *format, ...) {
   va_end(arguments);
   return 0;
 }
+
+void print_quiet_mark(void) {
+  if (print_quiet) serial_putc('#');
+}

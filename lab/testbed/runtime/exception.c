@@ -104,6 +104,7 @@ static void print_crash(VCPU *vcpu, u32 vector, const struct regs *r) {
   const struct exception_frame *frame = (const struct exception_frame *)(r + 1);
   uword frame_at = (uword)&frame->pc;
   u32 cpu = vcpu->id;
+  if (print_quiet) return;
   printf("[%02x]: unhandled exception %d (0x%x), halting!\n", cpu, vector, vector);
   if (has_error_code(vector)) printf("[%02x]: error code: " WORD "\n", cpu, frame->error_code);
   printf("[%02x]: state dump follows...\n", cpu);
@@ -131,7 +132,7 @@ void exception_entry(uword vector, struct regs *r) {
     return;
   }
   vcpu->state = VCPU_HALTED;
-  print_quiet = 0;
   print_crash(vcpu, (u32)vector, r);
+  print_quiet_mark();
   halt_forever();
 }

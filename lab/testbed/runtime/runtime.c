@@ -50,4 +50,6 @@ void runtime_main(VCPU *vcpu) {
   vcpu->state = VCPU_RUNNING;
   if (kind != CRASH_NONE) partition_init(vcpu, kind);
   printf("CPU(0x%02x): nothing left to do\n", vcpu->id);
+  print_quiet_mark();
+  vcpu->state = VCPU_HALTED;
 }

@@ -129,6 +129,8 @@ static NOINLINE u32 overflow_step(VCPU *vcpu, u32 depth) {
 }
 
 void crash_overflow(VCPU *vcpu) {
+  volatile enum vcpu_state *below = vcpu->idx > 0 ? &g_vcpubuffers[vcpu->idx - 1].state : NULL;
+  while (below != NULL && *below != VCPU_HALTED) cpu_pause();
   vcpu->checks[19] = overflow_step(vcpu, 0);
 }
 
