@@ -38,6 +38,8 @@ export interface Told {
   readonly explanation: readonly Sentence[];
   readonly evidence: readonly Evidence[];
   readonly unknown: readonly Sentence[];
+  /** The access would fault also where the MSR exists: asking for its existence would not help. */
+  readonly refusedAnyway: boolean;
 }
 
 export function tell(context: CrashContext, story: Story): Told {
@@ -86,7 +88,7 @@ export function tell(context: CrashContext, story: Story): Told {
   if (virtual?.value === true) {
     explanation.push(say`The code ran in a virtual machine: there the outer hypervisor may refuse an MSR that the CPU itself has.`);
   }
-  return { explanation, evidence, unknown };
+  return { explanation, evidence, unknown, refusedAnyway: row !== undefined && refusedAnyway(context, story, row) };
 }
 
 function absence(row: RowExistence): Sentence {
@@ -115,13 +117,25 @@ function wouldSettle(row: RowExistence): Sentence {
   return say`Whether this CPU has ${name} (${row.rule.when}): the log does not print ${inputs}. These values would settle it.`;
 }
 
+function privilege(context: CrashContext): bigint {
+  return (context.crash.fault.cs ?? 0n) & 3n;
+}
+
+function refusedAnyway(context: CrashContext, { access, value, address }: Story, { row }: RowExistence): boolean {
+  if (privilege(context) !== 0n) return true;
+  if (access === 'read') return row.access === 'wo';
+  return (
+    access === 'write' && (row.access === 'ro' || (value !== undefined && illegalValue(address, value, row, context.facts).length > 0))
+  );
+}
+
 /** Why an MSR that may exist refuses this access. */
 function refusals(context: CrashContext, story: Story, row: RowExistence): readonly Sentence[] {
   const { access, value, address } = story;
   const { name } = row.row;
   const sentences: Sentence[] = [];
-  const rpl = context.crash.fault.cs === undefined ? undefined : context.crash.fault.cs & 3n;
-  if (rpl !== undefined && rpl !== 0n) sentences.push(say`The code ran at privilege level ${rpl}: RDMSR and WRMSR need level 0.`);
+  const rpl = privilege(context);
+  if (rpl !== 0n) sentences.push(say`The code ran at privilege level ${rpl}: RDMSR and WRMSR need level 0.`);
   if (access === 'write' && row.row.access === 'ro') sentences.push(say`${name} is read-only: any write faults.`);
   if (access === 'read' && row.row.access !== 'wo' && row.rule.worth === 'true') {
     const note = /\bRDMSR\b|\breads? /.test(row.row.reservedBitsNote) ? say` Known reasons: ${row.row.reservedBitsNote}.` : [];

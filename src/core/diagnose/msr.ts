@@ -66,7 +66,10 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
   const raised = `${vectorName(fault.vector ?? generalProtection)}${code}`;
   const told = tell(context, { address, rows: existence, row, access, value, isGuest: guest !== undefined });
   // Only for the hypervisor's own access, and only where the CPU may lack the MSR.
-  const guarded = row !== undefined && guest === undefined && grade !== 'possible' && row.rule.worth !== 'true' ? row.row : undefined;
+  const guarded =
+    row !== undefined && guest === undefined && grade !== 'possible' && row.rule.worth !== 'true' && !told.refusedAnyway
+      ? row.row
+      : undefined;
   const guard = guarded === undefined ? undefined : guardFor(guarded, address, access ?? 'read');
   const suggestion =
     guard === undefined ? guestSuggestion(found, fault.vector) : { text: say`Ask first whether the CPU has it:`, code: guard };

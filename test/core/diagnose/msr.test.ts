@@ -198,6 +198,13 @@ describe('writes', () => {
     expect(text).toContain(expected);
   });
 
+  test('no guard for an access that faults wherever the MSR exists', () => {
+    expect(write(0x48fn, 1n).msr?.suggestion).toBeUndefined();
+    expect(write(0x277n, 2n).msr?.suggestion).toBeUndefined();
+    expect(write(0x277n, 6n).msr?.suggestion?.code).toContain('wrmsr64(0x277, value);');
+    expect(run({ crash: crashOf({ ...gp, cs: 0x1bn }), images: code(rdmsr) }).msr?.suggestion).toBeUndefined();
+  });
+
   test.each([
     ['EFER', 0xc0000080n, 0xd01n],
     ['PAT', 0x277n, 0x0007040600070406n],
