@@ -4,7 +4,7 @@
  * In: an `OpenDump` and what the rest of the log tells (width, runtime's range). Out: the crash with its damage.
  * Refuses: to fill a hole; the one exception is the fault's own frame, which the machine dumped a second time.
  */
-import { type Arch, runtimeAddress, type WordSize, wordSize } from '../addresses.js';
+import { type Arch, hex, runtimeAddress, type WordSize, wordSize } from '../addresses.js';
 import { say } from '../sentence.js';
 import type { CpuCrash, Damage, Fault, StackMemory } from './crash-log.js';
 import { readNumber } from './dialects/xmhf-records.js';
@@ -195,7 +195,7 @@ function faultOf(
     notes.push({
       kind: 'printed-frame-wrong',
       line: pcLine,
-      detail: say`The handler printed other words than the CPU's own exception frame, which the dump holds at ${hexText(frame.at)}; the frame is used.`,
+      detail: say`The handler printed other words than the CPU's own exception frame, which the dump holds at ${hex(frame.at)}; the frame is used.`,
     });
   }
   const code = errorCode ?? (differs ? frame.errorCode : undefined);
@@ -225,10 +225,6 @@ function interruptedBy(frame: HardwareFrame, arch: Arch): Fault['interrupted'] {
     ...(frame.sp === undefined ? {} : { sp: runtimeAddress(frame.sp) }),
     ...(frame.ss === undefined ? {} : { ss: frame.ss }),
   };
-}
-
-function hexText(value: bigint): string {
-  return `0x${value.toString(16)}`;
 }
 
 /** What every dump has and this one has not. The error code line came with 7715f3f03, before the decimal vector. */

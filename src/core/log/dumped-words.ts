@@ -4,7 +4,7 @@
  * In: the words as read. Out: memory that holds a word only where the log leaves no doubt about its address and value.
  * Refuses: to place a word at an address that the rows around it contradict.
  */
-import type { WordSize } from '../addresses.js';
+import { hex, type WordSize } from '../addresses.js';
 import { limits } from '../limits.js';
 import { say } from '../sentence.js';
 import type { StackMemory, StackWord } from './crash-log.js';
@@ -38,8 +38,8 @@ export function checkStack(
       line: word.line,
       detail:
         lost > 0n
-          ? say`Between ${hexText(before.address)} and ${hexText(word.address)} ${lost} words are missing.`
-          : say`After ${hexText(before.address)} the dump goes back to ${hexText(word.address)}.`,
+          ? say`Between ${hex(before.address)} and ${hex(word.address)} ${lost} words are missing.`
+          : say`After ${hex(before.address)} the dump goes back to ${hex(word.address)}.`,
     });
   }
   const first = kept[0];
@@ -48,7 +48,7 @@ export function checkStack(
     notes.push({
       kind: 'stack-gap',
       line: first.line,
-      detail: say`The dump starts at ${hexText(first.address)}, not at the printed stack pointer ${hexText(stackPointer)}: its first words are missing.`,
+      detail: say`The dump starts at ${hex(first.address)}, not at the printed stack pointer ${hex(stackPointer)}: its first words are missing.`,
     });
   }
   if (!dump.ended) {
@@ -63,7 +63,7 @@ export function checkStack(
       detail:
         first === undefined
           ? say`The dump ends before its first stack word.`
-          : say`The dump may have gone on after ${hexText(last(kept)?.address ?? first.address)}.`,
+          : say`The dump may have gone on after ${hex(last(kept)?.address ?? first.address)}.`,
     });
   } else if (first === undefined) {
     notes.push({ kind: 'stack-truncated', line: dump.lastLine, detail: say`The dump holds no stack word that can be read.` });
@@ -74,7 +74,7 @@ export function checkStack(
     notes.push({
       kind: 'stack-truncated',
       line: dump.lastLine,
-      detail: say`The dump ends ${top} bytes below the top of this CPU's stack, which the log prints as ${hexText(stackTop ?? 0n)}: its last words are missing.`,
+      detail: say`The dump ends ${top} bytes below the top of this CPU's stack, which the log prints as ${hex(stackTop ?? 0n)}: its last words are missing.`,
     });
   }
   const complete =
@@ -111,7 +111,7 @@ function withoutDoubt(words: readonly StackWord[], step: bigint, stackPointer: b
       notes.push({
         kind: 'bad-digit',
         line: word.line,
-        detail: say`The address ${hexText(word.address)} does not fit between the rows before and after it; the word is not used.`,
+        detail: say`The address ${hex(word.address)} does not fit between the rows before and after it; the word is not used.`,
       });
       continue;
     }
@@ -122,14 +122,14 @@ function withoutDoubt(words: readonly StackWord[], step: bigint, stackPointer: b
       continue;
     }
     if (known === word.value) {
-      notes.push({ kind: 'stack-repeat', line: word.line, detail: say`The word at ${hexText(word.address)} stands a second time.` });
+      notes.push({ kind: 'stack-repeat', line: word.line, detail: say`The word at ${hex(word.address)} stands a second time.` });
       continue;
     }
     doubtful.add(word.address);
     notes.push({
       kind: 'stack-repeat',
       line: word.line,
-      detail: say`The word at ${hexText(word.address)} stands twice with different values; neither is used.`,
+      detail: say`The word at ${hex(word.address)} stands twice with different values; neither is used.`,
     });
   }
   return doubtful.size === 0 ? kept : kept.filter((word) => !doubtful.has(word.address));
@@ -157,7 +157,3 @@ function isStray(words: readonly StackWord[], index: number, step: bigint, stack
 
 /** A dump spans one CPU's stack: 16 KiB on i386, 64 KiB on amd64; four times that. */
 const widestDump = 0x4_0000n;
-
-function hexText(value: bigint): string {
-  return `0x${value.toString(16)}`;
-}

@@ -1,154 +1,21 @@
 /**
- * Fatal and telling conditions of XMHF that are no register dump.
+ * Fatal and telling conditions of XMHF that are no register dump and no condition of its own assertions.
  *
- * In: segments. Out: `LogEvent`s. Refuses: conditions of which the end cannot be seen.
- * Printed by `include/arch/x86/_error.h` (HALT_ON_ERRORCOND), `libxmhfc/assert.h` and the intercept handlers.
+ * In: segments. Out: `LogEvent`s. Refuses: lines of which the number cannot be read.
+ * Printed by the intercept handlers, by `libxmhfc/assert.h` and by guests.
  */
 import { limits } from '../../limits.js';
-import type { LineNumber, LogEvent, LogEventKind } from '../crash-log.js';
+import type { LogEventKind } from '../crash-log.js';
+import { addEvent, type EventState } from './event-state.js';
+import { ofCpu } from './fact-state.js';
 import { type Row, type RowContext, type RowTable, rowTable } from './row.js';
 
-interface Torn {
-  readonly text: string;
-  /** Without what was joined. */
-  readonly first: string;
-  readonly line: LineNumber;
-  readonly lines: number;
-}
-
 const { max } = Math;
-
-export interface EventState {
-  readonly events: LogEvent[];
-  left: number;
-  boot: number | undefined;
-  /** Text that starts a `Fatal:` line whose end may stand in the next line. */
-  torn?: Torn;
-  /** Lines of conditions of which the end is missing. */
-  readonly torns: LineNumber[];
-  /** The last line that was looked at for a halt. */
-  haltLine?: LineNumber;
-  era: number;
-}
-
-export function eventState(): EventState {
-  return { events: [], left: 0, boot: undefined, torns: [], era: 0 };
-}
-
-function add(state: EventState, event: Omit<LogEvent, 'boot'>): void {
-  if (state.events.length >= limits.events) {
-    state.left += 1;
-    return;
-  }
-  state.events.push(state.boot === undefined ? event : { ...event, boot: state.boot });
-}
 
 /** The line from the match on, or from its CPU label. */
 function textFrom({ text, at, cpu }: RowContext): string {
   const start = cpu === undefined ? at : at - 11;
   return text.slice(start, start + limits.stringBytes).trimEnd();
-}
-
-function ofCpu(cpu: string | undefined): { readonly cpu?: string } {
-  return cpu === undefined ? {} : { cpu };
-}
-
-const endOfCondition = "' failed, line ";
-const place = /(\d{1,9}), file ([^\s,;'"<>[\]{}|]{1,1024})/y;
-
-export interface Assertion {
-  readonly condition: string;
-  readonly file: string;
-  readonly sourceLine: number;
-  readonly end: number;
-}
-
-/** `Condition '…' failed, line N, file F`; the condition may hold quotes. */
-export function readCondition(text: string, at: number): Assertion | undefined {
-  const stop = text.indexOf(endOfCondition, at);
-  if (stop < 0) return undefined;
-  place.lastIndex = stop + endOfCondition.length;
-  const match = place.exec(text);
-  if (match === null) return undefined;
-  const file = sourceFile(match[2] ?? '');
-  return {
-    condition: text.slice(at, stop),
-    file,
-    sourceLine: Number(match[1]),
-    end: place.lastIndex - (match[2] ?? '').length + file.length,
-  };
-}
-
-/** Up to its `.c` or `.h`: other text may be glued to it. */
-function sourceFile(token: string): string {
-  return /^.*?\.(?:cpp|cc|c|h|S|s)(?![a-z0-9_])/.exec(token)?.[0] ?? /^.*?\.[ch]/.exec(token)?.[0] ?? token;
-}
-
-/** Of today, of LHV's tests, and of before 1f3177f06 (2013-04-15). */
-const conditionOpeners = ["Fatal: Halting! Condition '", "TEST_ASSERT '", "Assertion '"] as const;
-
-/** A `Fatal:` line, also one that a mail reader broke in up to three. Answers the evidence. */
-export function takeAssertion(state: EventState, text: string, line: LineNumber): number {
-  const { torn } = state;
-  if (torn === undefined) return takeCondition(state, text, line);
-  delete state.torn;
-  const joined = `${torn.text} ${text.replace(/^[>|\s]{0,16}/, '')}`;
-  const stops = text.includes("Condition '");
-  if (!stops) {
-    const before = state.events.length + state.left;
-    takeCondition(state, joined, torn.line);
-    if (state.events.length + state.left > before) return 0;
-    delete state.torn;
-  }
-  if (!stops && torn.lines < mostPieces - 1 && joined.length < limits.stringBytes) {
-    state.torn = { ...torn, text: joined, lines: torn.lines + 1 };
-    return 0;
-  }
-  giveUp(state, torn);
-  return takeCondition(state, text, line);
-}
-
-const mostPieces = 3;
-
-/** The end of a log: what is torn stays torn. */
-export function finishEvents(state: EventState): void {
-  if (state.torn !== undefined) giveUp(state, state.torn);
-  delete state.torn;
-}
-
-function giveUp(state: EventState, torn: Torn): void {
-  add(state, { kind: 'assertion', line: torn.line, text: torn.first, fatal: true });
-  state.torns.push(torn.line);
-}
-
-function takeCondition(state: EventState, text: string, line: LineNumber): number {
-  let worth = 0;
-  for (const opener of conditionOpeners) {
-    let at = text.indexOf(opener);
-    while (at >= 0) {
-      const found = readCondition(text, at + opener.length);
-      if (found === undefined) {
-        if (opener !== conditionOpeners[0]) break;
-        const first = text.slice(at, at + limits.stringBytes);
-        state.torn = { text: first, first: first.trimEnd(), line, lines: 1 };
-        worth += 4;
-        break;
-      }
-      delete state.torn;
-      add(state, {
-        kind: 'assertion',
-        line,
-        text: text.slice(at, found.end).slice(0, limits.stringBytes),
-        condition: found.condition.slice(0, limits.stringBytes),
-        file: found.file,
-        sourceLine: found.sourceLine,
-        fatal: true,
-      });
-      worth += opener === "Assertion '" ? 1 : 4;
-      at = text.indexOf(opener, found.end);
-    }
-  }
-  return worth;
 }
 
 /** Where the line's CPU label starts, not far before the words. */
@@ -175,7 +42,7 @@ function halt(probe: string, pattern: RegExp, worth = 1): Row<EventState> {
       if (state.haltLine === context.line) return;
       state.haltLine = context.line;
       if (context.text.includes("Condition '") || context.text.includes('unhandled exception')) return;
-      add(state, { kind: 'halt', line: context.line, ...ofCpu(cpuIn(context)), text: wholeLine(context), fatal: true });
+      addEvent(state, { kind: 'halt', line: context.line, ...ofCpu(cpuIn(context)), text: wholeLine(context), fatal: true });
     },
   };
 }
@@ -192,7 +59,7 @@ function guest(kind: LogEventKind, probe: string, pattern: RegExp): Row<EventSta
     pattern,
     worth: 0,
     take: (state, _match, context) =>
-      add(state, { kind, line: context.line, ...ofCpu(context.cpu), text: textFrom(context), fatal: false }),
+      addEvent(state, { kind, line: context.line, ...ofCpu(context.cpu), text: textFrom(context), fatal: false }),
   };
 }
 
@@ -207,7 +74,7 @@ export const eventRows: RowTable<EventState> = rowTable([
       const [, file = '', sourceLine = '0'] = lead;
       // No newline behind it: the next header is glued to the condition.
       const condition = (match[1] ?? '').replace(/\[[0-9a-fA-F]{2}\]: unhandled exception.*$/, '').trimEnd();
-      add(state, {
+      addEvent(state, {
         kind: 'assertion',
         line,
         text: `${file}:${sourceLine}: assert failed: ${condition}`.slice(0, limits.stringBytes),
@@ -225,7 +92,7 @@ export const eventRows: RowTable<EventState> = rowTable([
     take: (state, match, context) => {
       if (context.text.startsWith(',', context.at + 14)) state.era += 3;
       const qualification = match[2] === undefined ? {} : { qualification: BigInt(`0x${match[2]}`) };
-      add(state, {
+      addEvent(state, {
         kind: 'vm-entry-failure',
         line: context.line,
         ...ofCpu(context.cpu),
@@ -244,7 +111,14 @@ export const eventRows: RowTable<EventState> = rowTable([
       // The bare hexadecimal form is the older one (until da54b32fe, 2022-01-22).
       if (match[4] !== undefined) state.era += 3;
       const code = Number.parseInt(match[3] ?? match[4] ?? '0', 16);
-      add(state, { kind: 'unhandled-intercept', line: context.line, ...ofCpu(context.cpu), text: textFrom(context), code, fatal: true });
+      addEvent(state, {
+        kind: 'unhandled-intercept',
+        line: context.line,
+        ...ofCpu(context.cpu),
+        text: textFrom(context),
+        code,
+        fatal: true,
+      });
     },
   },
   {
@@ -252,7 +126,7 @@ export const eventRows: RowTable<EventState> = rowTable([
     pattern: /Unhandled Intercept:0x([0-9a-f]{8,16})/y,
     worth: 3,
     take: (state, match, context) =>
-      add(state, {
+      addEvent(state, {
         kind: 'unhandled-intercept',
         line: context.line,
         text: textFrom(context),
@@ -267,7 +141,7 @@ export const eventRows: RowTable<EventState> = rowTable([
     take: (state, match, { line, text, at }) => {
       const lead = /(?:CPU\(0x([0-9a-f]{2})\): )?(?:VMLAUNCH|VMRESUME)$/.exec(text.slice(Math.max(0, at - 32), at));
       if (lead === null) return;
-      add(state, {
+      addEvent(state, {
         kind: 'vm-instruction-error',
         line,
         ...ofCpu(lead[1]),
@@ -285,7 +159,7 @@ export const eventRows: RowTable<EventState> = rowTable([
     pattern: /is_resume = (\d{1,10}), valid = (\d{1,10}), err = (\d{1,10})/y,
     worth: 2,
     take: (state, match, context) =>
-      add(state, {
+      addEvent(state, {
         kind: 'vm-instruction-error',
         line: context.line,
         ...ofCpu(context.cpu),
@@ -313,7 +187,7 @@ export const eventRows: RowTable<EventState> = rowTable([
       const [whole, file = '', sourceLine = '0'] = tail;
       const condition = text.slice(start, stop).slice(0, limits.stringBytes);
       const shown = text.slice(at, stop + 4 + whole.length).slice(0, limits.stringBytes);
-      add(state, { kind: 'assertion', line, text: shown, condition, file, sourceLine: Number(sourceLine), fatal: true });
+      addEvent(state, { kind: 'assertion', line, text: shown, condition, file, sourceLine: Number(sourceLine), fatal: true });
     },
   },
   {
@@ -321,7 +195,7 @@ export const eventRows: RowTable<EventState> = rowTable([
     pattern: /riple fault/y,
     worth: 0,
     take: (state, _match, context) =>
-      add(state, { kind: 'triple-fault', line: context.line, ...ofCpu(cpuIn(context)), text: wholeLine(context), fatal: true }),
+      addEvent(state, { kind: 'triple-fault', line: context.line, ...ofCpu(cpuIn(context)), text: wholeLine(context), fatal: true }),
   },
   guest('guest-exception', 'VMEXIT-EXCEPTION:', /VMEXIT-EXCEPTION:/y),
   guest('guest-exception', 'Guest: interrupt / exception vector ', /Guest: interrupt \/ exception vector (\d{1,3})/y),

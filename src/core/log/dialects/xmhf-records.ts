@@ -8,6 +8,7 @@
  * digit is not taken for part of the number.
  */
 import type { WordSize } from '../../addresses.js';
+import { isHex } from './cpu-tag.js';
 
 export type DumpRecord =
   | { readonly kind: 'header'; readonly vector?: number; readonly style: 'none' | 'bare' | 'decimal' }
@@ -100,10 +101,6 @@ function hexRun(text: string, at: number): number {
   let end = at;
   while (isHex(text.charCodeAt(end))) end += 1;
   return end - at;
-}
-
-function isHex(code: number): boolean {
-  return (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66) || (code >= 0x41 && code <= 0x46);
 }
 
 /** Past at most `most` word characters: the rest of a damaged number. */

@@ -13,10 +13,14 @@ import type { CpuCrash, Damage, Era, LogFacts, LogSource } from '../crash-log.js
 import { lettersOf, type Segment } from '../log-text.js';
 import { dumpWidth, type OpenDump } from '../open-dump.js';
 import type { DialectReader, DialectReading } from './dialect.js';
+import { type EventState, eventState } from './event-state.js';
+import { bootIndex, type FactState, factState } from './fact-state.js';
 import { runRows } from './row.js';
+import { finishAssertions, takeAssertion } from './xmhf-assertions.js';
+import { cpuFactRows } from './xmhf-cpu-facts.js';
 import { dumpScan } from './xmhf-dumps.js';
-import { type EventState, eventRows, eventState, finishEvents, takeAssertion } from './xmhf-events.js';
-import { banners, bootIndex, cpuFactRows, type FactState, factRows, factState, takeRevision } from './xmhf-facts.js';
+import { eventRows } from './xmhf-events.js';
+import { banners, factRows, takeRevision } from './xmhf-facts.js';
 
 /** One dump header, one banner or one `Fatal:` line is enough; so are a few lines of boot text. */
 const enough = 4;
@@ -84,7 +88,7 @@ export function xmhfReader(): DialectReader {
 
   function finish(source: LogSource): DialectReading {
     const scan = dumps.finish();
-    finishEvents(events);
+    finishAssertions(events);
     damage.push(...scan.damage);
     for (const line of events.torns) damage.push({ kind: 'torn-line', line, detail: say`The end of this condition is missing.` });
     if (oddLine !== undefined) {
