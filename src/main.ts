@@ -2,7 +2,7 @@
 import { say } from './core/sentence.js';
 import { type EngineInput, type EngineResult, runEngine } from './engine.js';
 import { answerQuestion, type Session } from './github/answer.js';
-import { connect, type GitHub } from './github/client.js';
+import { ApiRefusal, connect, type GitHub } from './github/client.js';
 import { type Clock, systemClock } from './github/clock.js';
 import { answerComment, answerWaiting, dispatch, listUnanswered } from './github/dispatch.js';
 import { type Environment, readEnvironment, type Variables } from './github/environment.js';
@@ -82,7 +82,14 @@ async function act(session: Session, payload: Json): Promise<void> {
 }
 
 /** Anything thrown, as the step's end. */
-async function end(error: unknown, log: Log, runner: Runner | undefined): Promise<number> {
+async function end(thrown: unknown, log: Log, runner: Runner | undefined): Promise<number> {
+  const error =
+    thrown instanceof ApiRefusal
+      ? new Problem(
+          'unreachable',
+          say`GitHub refused a request with ${thrown.status}, so there is no answer. Edit the comment to try again.`,
+        )
+      : thrown;
   if (!(error instanceof Problem)) {
     const told = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     log.error(say`This is a fault of the tool itself: ${told}. Report it with the log, please.`);

@@ -1,8 +1,8 @@
 /**
  * The `fetch` under Octokit: GitHub's API with its bad days.
  *
- * In: a request to the API's origin. Out: its answer, whole. Retries reads that failed on the line or with 5xx (four tries), and any
- * request that a rate limit refused where the wait is 60 s or less. Refuses: other origins, redirects of writes, bodies over 5 MiB.
+ * In: a request to the API's origin. Out: its answer, whole. Retries reads that failed on the line or with 5xx (four tries), and those
+ * that a rate limit refused where the wait is 60 s or less; a write only waits. Refuses: other origins, redirects of writes, bodies over 5 MiB.
  * A write that may have been done is never sent twice from here: who sent it looks first (`publish.ts`).
  */
 import { say } from '../core/sentence.js';
@@ -95,6 +95,8 @@ export function createApiFetch(net: Net, environment: Environment, count: CallCo
           say`GitHub's rate limit is used up until ${until}. Edit the comment or run the job again after that.`,
         );
       }
+      // who sent a write looks whether it was done after all before it is sent again
+      if (!isRead) throw unreachable('its rate limit was reached');
     }
   };
 

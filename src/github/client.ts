@@ -6,6 +6,7 @@
  */
 import type { Octokit } from '@octokit/rest';
 import { say } from '../core/sentence.js';
+import { hasShape } from './answer-shapes.js';
 import { type CallCount, createApiFetch } from './api-fetch.js';
 import type { Environment } from './environment.js';
 import { at, text } from './json.js';
@@ -88,10 +89,15 @@ export async function connect(environment: Environment, token: string, net: Net,
   });
   octokit.hook.wrap('request', async (request, options) => {
     try {
-      return await request({ ...options, headers: { ...options.headers, 'x-github-api-version': '2022-11-28' } });
+      const answer = await request({ ...options, headers: { ...options.headers, 'x-github-api-version': '2022-11-28' } });
+      if (hasShape(options.method, options.url, answer.data)) return answer;
     } catch (error) {
       throw refusal(error);
     }
+    throw new Problem(
+      'unreachable',
+      say`GitHub could not be asked: its answer has another form than it should. Edit the comment or run the job again.`,
+    );
   });
   return {
     environment,

@@ -74,15 +74,14 @@ async function create(github: GitHub, answer: Answer, login: string): Promise<Po
       return { id: data.id, url: data.html_url };
     } catch (error) {
       if (isGone(error)) throw gone(answer.number);
-      if (error instanceof ApiRefusal && error.status === 422) {
-        if (body === answer.shortBody) throw new Problem('gone', say`GitHub refused the comment (422), even a short one.`, error);
-        body = answer.shortBody;
-        continue;
-      }
-      if (!isUnreachable(error) || attempt >= tries) throw error;
-      await backOff(github, attempt);
+      const refused = error instanceof ApiRefusal && error.status === 422;
+      if (!refused && (!isUnreachable(error) || attempt >= tries)) throw error;
+      if (!refused) await backOff(github, attempt);
       const [stored] = answersTo(await listComments(github, answer.number, answer.since), answer.key, login);
       if (stored !== undefined) return { id: stored.id, url: stored.url };
+      if (!refused) continue;
+      if (body === answer.shortBody) throw new Problem('gone', say`GitHub refused the comment (422), even a short one.`, error);
+      body = answer.shortBody;
     }
   }
 }

@@ -120,6 +120,7 @@ function bodyOf(
       if (damage === 'none') controller.close();
       else if (damage === 'cut')
         controller.error(new TypeError('terminated', { cause: Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' }) }));
+      else if (signal?.aborted === true) controller.error(signal.reason);
       else signal?.addEventListener('abort', () => controller.error(signal.reason), { once: true });
     },
   });
