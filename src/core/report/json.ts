@@ -28,7 +28,7 @@ export function toJson(report: Report, { sha256 }: Pick<Platform, 'sha256'>): Js
     schema: jsonSchemaVersion,
     log: logJson(report.log),
     images: report.images.map(imageJson),
-    crashes: report.crashes.map((crash) => crashJson(crash, sha256)),
+    crashes: report.crashes.map((crash) => crashJson(crash, report.images, sha256)),
     events: report.events.map(eventJson),
     diagnosis: report.findings.map(findingJson),
     unknown: report.unknown.map(plain),
@@ -99,8 +99,9 @@ function imageJson(image: ReportImage): JsonObject {
   };
 }
 
-function crashJson(entry: ReportCrash, sha256: Platform['sha256']): JsonObject {
+function crashJson(entry: ReportCrash, images: readonly ReportImage[], sha256: Platform['sha256']): JsonObject {
   const { crash } = entry;
+  const believed = isStackBelieved(entry, images);
   const { fault, arch, stack } = crash;
   const word = (value: bigint | undefined): string | null => (value === undefined ? null : wordHex(value, arch));
   const first = stack.words[0];
@@ -129,10 +130,22 @@ function crashJson(entry: ReportCrash, sha256: Platform['sha256']): JsonObject {
       complete: stack.complete,
       sha256: stackSha256(stack, sha256),
     },
-    frames: entry.frames.map((frame, index) => frameJson(frame, index, arch)),
-    stop: stopJson(entry.stop, arch),
+    frames: (believed ? entry.frames : entry.frames.slice(0, 1).map(unnamed)).map((frame, index) => frameJson(frame, index, arch)),
+    ...(believed ? {} : { doubtfulFrames: entry.frames.map((frame, index) => frameJson(frame, index, arch)) }),
+    stop: believed ? stopJson(entry.stop, arch) : { kind: 'no-image' },
     sameAs: entry.sameAs ?? null,
   };
+}
+
+/** A walk over an image that does not fit the log is no stack: it stands apart, under a name that says so. */
+function isStackBelieved({ frames }: ReportCrash, images: readonly ReportImage[]): boolean {
+  return frames.every(({ frame }) => frame.image === undefined || images[frame.image]?.verdict !== 'mismatch');
+}
+
+/** What the log alone tells of the fault. */
+function unnamed({ frame }: ReportFrame): ReportFrame {
+  const { image: _image, lookup: _lookup, ...known } = frame;
+  return { frame: known, functions: [], locals: [] };
 }
 
 function registersJson(registers: ReadonlyMap<string, bigint>, arch: Arch): JsonObject {

@@ -6,8 +6,15 @@ import { analyze } from '../../../src/core/analyze.js';
 import { bytesSource } from '../../../src/core/bytes/byte-source.js';
 import { verdictOf } from '../../../src/core/image/match.js';
 import { readLog } from '../../../src/core/log/read-log.js';
+import { toJson } from '../../../src/core/report/json.js';
 import type { MatchEvidence, Report, ReportImage } from '../../../src/core/report/report.js';
 import { createPlatform } from '../../../src/platform/node.js';
+
+interface PrintedCrash {
+  readonly frames: readonly { readonly functions: readonly unknown[] }[];
+  readonly doubtfulFrames?: readonly unknown[];
+  readonly stop: { readonly kind: string };
+}
 
 const fixtures = fileURLToPath(new URL('../../../fixtures', import.meta.url));
 const log = readFileSync(`${fixtures}/cases/rdmsr-i386-O0/log.txt`, 'latin1');
@@ -125,6 +132,12 @@ describe('one change makes its signal fire', () => {
 test('no name of an image that does not fit reaches the diagnosis', () => {
   const report = reportOn(withoutHash, patched(0x10200f74, [0x90, 0x90]));
   expect(report.findings.every(({ grade }) => grade !== 'confirmed')).toBe(true);
+  const { crashes } = toJson(report, platform) as unknown as { crashes: PrintedCrash[] }; // contract: crashes[].frames
+  for (const { frames, doubtfulFrames, stop } of crashes) {
+    expect(frames.map(({ functions }) => functions)).toEqual([[]]);
+    expect(stop.kind).toBe('no-image');
+    expect(doubtfulFrames?.length).toBeGreaterThan(1);
+  }
 });
 
 test('two images of one place that fit equally well and differ in code are ambiguous', () => {
