@@ -4,9 +4,11 @@
  * In: a piece of a section. Out: numbers and strings. Refuses: to read past its end, LEB128 numbers of more than
  * ten bytes, and offsets that a JavaScript number cannot hold. Throws `FormatError` only.
  */
+import { limits } from '../limits.js';
 import { FormatError, type FormatErrorKind } from './format-error.js';
 
 const { fromCharCode } = String;
+const { min } = Math;
 const { isSafeInteger } = Number;
 const { asIntN, asUintN } = BigInt;
 const toBigInt = BigInt;
@@ -221,11 +223,11 @@ export class Cursor {
     return this.bytes.subarray(at, at + count);
   }
 
-  /** Text up to the next NUL, which is passed too. */
+  /** Text up to the next NUL, which is passed too; cut at `limits.stringBytes`. */
   text(): string {
     const start = this.at;
     this.skipText();
-    return textOf(this.bytes, start, this.at - 1);
+    return textOf(this.bytes, start, min(this.at - 1, start + limits.stringBytes));
   }
 
   skipText(): void {

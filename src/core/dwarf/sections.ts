@@ -41,8 +41,8 @@ export interface DebugBudget {
   lineBytes: number;
 }
 
-/** Every list is read a few times at most (for a unit, a function, a variable). */
-const LIST_ENTRIES = 16 * limits.rangeEntries;
+/** A kernel has about a million entries of range lists; each is read a few times at most. */
+const LIST_ENTRIES = 2 * limits.rangeEntries;
 /** Tables do not overlap: the section's size would do, where each is read once. */
 const LINE_READINGS = 4;
 

@@ -31,6 +31,8 @@ const HEADER_BYTES = 40;
 const SMALLEST_UNIT = 7;
 /** Chromium has about 30,000. */
 const MOST_UNITS = 1_000_000;
+/** Zeros read as units of no length. */
+const MOST_REFUSED = 1000;
 
 export interface UnitList {
   readonly units: readonly UnitHeader[];
@@ -43,8 +45,8 @@ export function listUnits(info: Region): UnitList {
   const refused: FormatError[] = [];
   let at = 0;
   while (at + SMALLEST_UNIT <= info.size) {
-    if (units.length >= MOST_UNITS) {
-      refused.push(new FormatError('limit', info.where, at, `more than ${MOST_UNITS} units`));
+    if (units.length >= MOST_UNITS || refused.length >= MOST_REFUSED) {
+      refused.push(new FormatError('limit', info.where, at, `more than ${MOST_UNITS} units, or ${MOST_REFUSED} damaged ones`));
       break;
     }
     const cursor = info.cursor(at, Math.min(HEADER_BYTES, info.size - at));
@@ -56,7 +58,10 @@ export function listUnits(info: Region): UnitList {
     }
     const end = start + length;
     try {
-      units.push(readUnitHeader(cursor, at, end, offsetSize));
+      // A header may not reach into the next unit.
+      const own = info.cursor(at, Math.min(cursor.end, end - at));
+      own.at = cursor.at;
+      units.push(readUnitHeader(own, at, end, offsetSize));
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       refused.push(error);
@@ -93,7 +98,6 @@ function readUnitHeader(cursor: Cursor, offset: number, end: number, offsetSize:
   }
   if (addressSize !== 4 && addressSize !== 8) throw cursor.fail('unsupported', `address size ${addressSize}`);
   const firstDie = offset + cursor.at;
-  if (firstDie > end) throw cursor.fail('malformed', `unit ends at ${end}, inside its header`);
   return { offset, end, version, type, addressSize, offsetSize, abbrevOffset, firstDie };
 }
 

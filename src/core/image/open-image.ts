@@ -100,7 +100,7 @@ export class OpenedImage implements Image {
 
   /** Equal errors are told once, and no more than a reader could want. */
   readonly note = (error: FormatError, what = 'debug information'): void => {
-    const key = `${error.kind} ${error.where} ${error.kind === 'unsupported' ? error.problem : error.offset}`;
+    const key = `${error.kind} ${error.where} ${error.problem}`;
     if (this.noted.has(key) || this.noted.size >= MOST_GAPS) return;
     this.noted.add(key);
     this.gaps.push({ kind: error.kind, where: this.path, problem: say`The ${what} cannot be read whole: ${error.message}.` });
