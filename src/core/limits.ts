@@ -11,7 +11,7 @@ export const limits = {
   /** Non-fatal events beyond this are counted, not kept. */
   events: 4096,
   /** Facts of one kind (MSR prints, VMCS fields, milestones) beyond this are counted, not kept; one VMCS dump has about 200. */
-  facts: 65_536,
+  facts: 32_768,
   /** Damage notes beyond this are counted, not kept. */
   damage: 4096,
   /** Deepest real chain is under 60 frames; a stack overflow by recursion shows its pattern well before this. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { limits } from '../../../src/core/limits.js';
 import { imagesWanted } from '../../../src/core/log/images-wanted.js';
 import { readLog } from '../../../src/core/log/read-log.js';
 import { bootLines, crashSpec, dumpLines, goldLines, newlineLast, revision, stackTop } from '../../build/log-builder.js';
@@ -129,8 +130,8 @@ describe('the machine', () => {
   });
 
   test('facts beyond the limit are counted', () => {
-    const log = readLog(newlineLast([...boot, ...Array.from({ length: 66_000 }, () => 'CPU(0x03): vcpu->id=0x00000003')]));
-    expect(log.facts.vmcs).toHaveLength(65_536);
+    const log = readLog(newlineLast([...boot, ...Array.from({ length: limits.facts + 5 }, () => 'CPU(0x03): vcpu->id=0x00000003')]));
+    expect(log.facts.vmcs).toHaveLength(limits.facts);
     expect(log.damage.map((damage) => damage.kind)).toEqual(['too-many']);
   });
 });

@@ -73,7 +73,7 @@ export function finishAssertions(state: EventState): void {
 
 function giveUp(state: EventState, torn: Torn): void {
   addEvent(state, { kind: 'assertion', line: torn.line, text: torn.first, fatal: true });
-  state.torns.push(torn.line);
+  if (state.torns.length < limits.damage) state.torns.push(torn.line);
 }
 
 function takeCondition(state: EventState, text: string, line: LineNumber): number {
