@@ -4,6 +4,7 @@
  * In: a question and the session. Out: what became of it. Refuses: to answer whom the workflow does not answer; to post what the
  * question no longer asks.
  */
+import { readLog } from '../core/log/read-log.js';
 import { type Sentence, say } from '../core/sentence.js';
 import type { EngineInput, EngineResult } from '../engine.js';
 import { readFile } from './attachments.js';
@@ -16,7 +17,7 @@ import type { LinkReader } from './links.js';
 import type { Log } from './log.js';
 import { Problem } from './problem.js';
 import { isCurrent, type Posted, publish, react, withdraw } from './publish.js';
-import { joinNeighbours, type Request, readRequest, type Surroundings } from './request.js';
+import { continuation, joinNeighbours, questionBefore, type Request, readRequest, type Surroundings } from './request.js';
 import type { Runner } from './runner.js';
 import { notice, type Solution, solve } from './solve.js';
 import type { Net } from './transfer.js';
@@ -130,11 +131,37 @@ async function stayOrTakeBack(session: Session, asked: Asked, { edited, readOnly
 
 export async function answerQuestion(session: Session, asked: Asked, circumstances: Circumstances): Promise<void> {
   const request = await readRequest(asked, surroundings(session, asked));
-  if (request === undefined) return stayOrTakeBack(session, asked, circumstances);
+  if (request === undefined) {
+    if (await wentOn(session, asked, circumstances)) return;
+    return stayOrTakeBack(session, asked, circumstances);
+  }
   const permitted =
     (await mayAsk(session, asked.author)) && (circumstances.sender === asked.author || (await mayAsk(session, circumstances.sender)));
   if (!permitted && request.command === undefined) return session.log.note(say`The author is not among those whom this workflow answers.`);
   await answerRequest(session, asked, request, circumstances, permitted);
+}
+
+/** A dump that its author cut in two: the second piece renews the answer to the first. */
+async function wentOn(session: Session, asked: Asked, circumstances: Circumstances): Promise<boolean> {
+  if (asked.key.kind !== 'comment' || circumstances.edited) return false;
+  const piece = continuation(asked.body);
+  if (piece === undefined) return false;
+  const { comments } = await standing(await session.github(), asked);
+  const before = questionBefore(asked, comments);
+  if (before === undefined) return false;
+  const earlier: Asked = {
+    ...asked,
+    key: { kind: 'comment', id: before.id },
+    body: before.body,
+    createdAt: before.createdAt,
+    updatedAt: before.updatedAt,
+  };
+  const request = await readRequest(earlier, surroundings(session, earlier));
+  if (request?.found === undefined || !(await mayAsk(session, asked.author))) return false;
+  const text = `${request.found.text}\n${piece}`;
+  const found = { text, log: readLog(text), from: say`The log was put together from ${2} comments of ${asked.author}.` };
+  await answerRequest(session, earlier, { ...request, found }, { ...circumstances, sender: asked.author, quiet: true }, true);
+  return true;
 }
 
 async function answerRequest(

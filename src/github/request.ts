@@ -45,9 +45,9 @@ const filesRead = 5;
 /** GitHub cuts no text but refuses it; people cut theirs to fit. */
 const nearLimit = 64_000;
 
-/** More than a header: a line of source code or of prose may look like one. */
-function hasContent({ fault, registers, stack }: CpuCrash): boolean {
-  return fault.vector !== undefined || fault.pc !== undefined || registers.size > 0 || stack.words.length > 0;
+/** More than a header, which a line of source code may look like, and more than stack words, which are the rest of another dump. */
+function hasContent({ fault, registers }: CpuCrash): boolean {
+  return fault.vector !== undefined || fault.pc !== undefined || registers.size > 0;
 }
 
 export function isFatal(log: CrashLog): boolean {
@@ -113,6 +113,21 @@ export function joinNeighbours(asked: Asked, found: FoundLog, comments: readonly
   const text = [...pieces, found.text].join('\n');
   const log = readLog(text);
   return { text, log, from: say`The log was put together from ${pieces.length + 1} comments of ${asked.author}.` };
+}
+
+/** The piece of a log that stands in a comment of its own, without a crash in it. */
+export function continuation(body: string): string | undefined {
+  const { blocks, whole, command } = readQuestion(body, { read: () => undefined }, () => true);
+  if (command !== undefined || isMarked(body)) return undefined;
+  const text = blocks.length > 0 ? blocks.filter(isLogPiece).join('\n') : whole;
+  return text !== '' && isLogPiece(text) && !isFatal(readLog(text)) ? text : undefined;
+}
+
+/** The comment of the same author just before this one, nobody in between: the question that this one goes on with. */
+export function questionBefore(asked: Asked, comments: readonly Comment[]): Comment | undefined {
+  const before = comments.filter((comment) => comment.id < asked.key.id && !isMarked(comment.body)).at(-1);
+  if (before === undefined || before.author !== asked.author) return undefined;
+  return Math.abs(Date.parse(asked.createdAt) - Date.parse(before.createdAt)) <= 15 * 60_000 ? before : undefined;
 }
 
 /** The newest text under the issue, or the issue's own, that holds a crash: for the command without one. */

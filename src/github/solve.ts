@@ -202,7 +202,46 @@ function contextOf(solver: Solver, outcome: ImageOutcome, request: Request, foun
 export async function solve(solver: Solver, request: Request, key: QuestionKey | undefined): Promise<Solution> {
   const { found } = request;
   if (found === undefined) return notice(key, [request.why === 'picture' ? pictureOnly : noCrash, ...request.problems], solver.tool);
-  const outcome = await imagesOf(solver, request, found);
+  const first = await imagesOf(solver, request, found);
+  const tried = await render(solver, request, found, key, first);
+  const other =
+    tried.result.kind === 'answer' && tried.result.verdict === 'mismatch' ? await byRevision(solver, request, found, first) : undefined;
+  const better = other === undefined ? undefined : await render(solver, request, found, key, other);
+  const fits = better?.result.kind === 'answer' && (better.result.verdict === 'match' || better.result.verdict === 'probable');
+  return fits && other !== undefined && better !== undefined
+    ? solutionOf(solver, request, key, other, better)
+    : solutionOf(solver, request, key, first, tried);
+}
+
+/** The image of the named run does not fit: perhaps the run that built the revision in the log has one that does. */
+async function byRevision(solver: Solver, request: Request, found: FoundLog, first: ImageOutcome): Promise<ImageOutcome | undefined> {
+  if (first.found === undefined || imagesWanted(found.log).revisions.length === 0) return undefined;
+  const named = first.found.run.id;
+  const other = await imagesOf(solver, { ...request, runs: [], foreignRuns: [] }, found);
+  if (other.chosen === undefined || other.found === undefined || other.found.run.id === named) return undefined;
+  return {
+    ...other,
+    warnings: [
+      say`The image of the run ${named}, which is named, does not fit this log. Another run has one that does.`,
+      ...other.warnings,
+    ],
+  };
+}
+
+interface Rendered {
+  readonly result: EngineResult;
+  /** The image was given up. */
+  readonly extra: readonly Sentence[];
+  readonly context: ReportContext;
+}
+
+async function render(
+  solver: Solver,
+  request: Request,
+  found: FoundLog,
+  key: QuestionKey | undefined,
+  outcome: ImageOutcome,
+): Promise<Rendered> {
   const context = contextOf(solver, outcome, request, found);
   const { chosen } = outcome;
   const input = (images: EngineInput['images']): EngineInput => ({
@@ -213,13 +252,21 @@ export async function solve(solver: Solver, request: Request, key: QuestionKey |
     context,
     render: true,
   });
-  let result = await solver.engine(input(chosen?.images ?? []));
-  const extra: Sentence[] = [];
-  if (result.kind === 'too-complex' && chosen !== undefined) {
-    const tooComplex = say`The image ${chosen.images[0]?.path ?? ''} is too complex or damaged: ${result.detail}. What follows is from the log alone.`;
-    extra.push(tooComplex);
-    result = await solver.engine({ ...input([]), context: { ...context, warnings: [tooComplex, ...context.warnings] } });
-  }
+  const result = await solver.engine(input(chosen?.images ?? []));
+  if (result.kind !== 'too-complex' || chosen === undefined) return { result, extra: [], context };
+  const tooComplex = say`The image ${chosen.images[0]?.path ?? ''} is too complex or damaged: ${result.detail}. What follows is from the log alone.`;
+  const alone = await solver.engine({ ...input([]), context: { ...context, warnings: [tooComplex, ...context.warnings] } });
+  return { result: alone, extra: [tooComplex], context };
+}
+
+function solutionOf(
+  solver: Solver,
+  request: Request,
+  key: QuestionKey | undefined,
+  outcome: ImageOutcome,
+  { result, extra, context }: Rendered,
+): Solution {
+  const { chosen } = outcome;
   if (result.kind !== 'answer') {
     if (result.kind === 'fault') throw new Error(result.detail);
     return notice(key, [say`The log is too complex or damaged: ${result.detail}.`, ...context.warnings], solver.tool);

@@ -432,6 +432,40 @@ describe('events', () => {
     },
     patience,
   );
+
+  test('a dump cut in two comments is answered once, whole', async () => {
+    const { standIn, run } = scene({}, [imageOfCase]);
+    const lines = caseLog.split('\n').filter((line) => !/^\[0[023]\]/.test(line));
+    const cut = lines.findIndex((line) => /Stack\(/.test(line)) + 20;
+    await asked(standIn, questionText(run, lines.slice(0, cut).join('\n')));
+    const [first] = answers(standIn);
+    const outcome = await asked(standIn, `\`\`\`\n${lines.slice(cut).join('\n')}\n\`\`\``);
+    expect(answers(standIn).map(({ id }) => id)).toEqual([first?.id]);
+    expect(JSON.parse(outcome.saved['report.json'] ?? '{}').crashes[0].stack.complete).toBe(true);
+    expect(wordsOf(standIn)).toContain('The log was put together from 2 comments of reporter.');
+  });
+
+  test('the named run is wrong: the one that built the revision is used, and both are told', async () => {
+    const { standIn, run } = scene({}, ['amd64-gcc-O0']);
+    const revision = /Build revision: \S+-([0-9a-f]{40})/.exec(caseLog)?.[1] ?? '';
+    const right = addRun(standIn, { id: 7_000_000_009, headSha: revision });
+    addArtifact(standIn, {
+      runId: right.id,
+      name: 'build',
+      bytes: writeZip([{ path: 'runtime.exe', bytes: fixture(`images/${imageOfCase}/image.elf`) }]),
+    });
+    const outcome = await asked(standIn, questionText(run));
+    expect(outcome.outputs.verdict).toBe('match');
+    expect(wordsOf(standIn)).toContain(`The image of the run ${run.id}, which is named, does not fit this log.`);
+    expect(wordsOf(standIn)).toContain(`run ${right.id} built the revision`);
+  });
+
+  test('only a wrong image: no confident stack, and the verdict says so', async () => {
+    const { standIn, run } = scene({}, ['amd64-gcc-O0']);
+    const outcome = await asked(standIn, questionText(run));
+    expect(outcome.outputs.verdict).toBe('mismatch');
+    expect(standIn.reactions.map(({ content }) => content)).toEqual(['eyes', 'confused']);
+  });
 });
 
 describe('workflow_dispatch', () => {
