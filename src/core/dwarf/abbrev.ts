@@ -99,35 +99,68 @@ export function formSize(form: number, sizes: FormSizes): number | undefined {
   }
 }
 
-export interface Abbrev {
-  readonly tag: number;
-  readonly hasChildren: boolean;
-  readonly attributes: readonly number[];
-  readonly forms: readonly number[];
-  /** Per attribute: its value where the form is `implicit_const`, else absent. */
-  readonly constants: readonly (bigint | undefined)[];
-  /** Steps that pass all attributes: bytes to skip, or a negative size. Neighbouring fixed sizes are added up. */
-  readonly skips: readonly number[];
-  readonly isSubroutine: boolean;
-  /** DW_AT_sibling as `ref4` with only fixed sizes before it: its distance from the first attribute; else -1. */
-  readonly siblingAt: number;
-}
-
-/** Declarations by code. Compilers number from 1 without holes. */
+/**
+ * Declarations by code, as numbers in one array: thousands of units each have hundreds of them. A declaration is known by its
+ * place in `data`: tag, flags, place of the sibling, number of attributes, number of skips; then the attributes with their forms,
+ * then the skips. Compilers number codes from 1 without holes.
+ */
 export interface AbbrevTable {
-  readonly dense: readonly (Abbrev | undefined)[];
-  readonly sparse: ReadonlyMap<number, Abbrev>;
+  readonly data: Int32Array;
+  /** Place by code; 0 for a code without a declaration. */
+  readonly dense: Int32Array;
+  readonly sparse: ReadonlyMap<number, number>;
+  /** Values of `implicit_const`, by the place of their form in `data`. */
+  readonly constants: ReadonlyMap<number, bigint>;
 }
 
+const { min } = Math;
+
+const TAG = 0;
+const FLAGS = 1;
+const SIBLING = 2;
+const ATTRIBUTES = 3;
+const SKIPS = 4;
+const HEAD = 5;
+const HAS_CHILDREN = 1;
+const IS_SUBROUTINE = 2;
+/** Numbers above this are none of the standard's and not stored as they are. */
+const BIGGEST = 0x7fffffff;
 const DENSE_CODES = 1 << 16;
 
-export function abbrevOf(table: AbbrevTable, code: number): Abbrev | undefined {
-  return code < DENSE_CODES ? table.dense[code] : table.sparse.get(code);
+/** Place of the declaration; 0 for none. */
+export function placeOf(table: AbbrevTable, code: number): number {
+  return code < DENSE_CODES ? (table.dense[code] ?? 0) : (table.sparse.get(code) ?? 0);
+}
+
+export function tagOf({ data }: AbbrevTable, place: number): number {
+  return data[place + TAG] ?? 0;
+}
+
+export function hasChildren({ data }: AbbrevTable, place: number): boolean {
+  return ((data[place + FLAGS] ?? 0) & HAS_CHILDREN) !== 0;
+}
+
+export function isSubroutine({ data }: AbbrevTable, place: number): boolean {
+  return ((data[place + FLAGS] ?? 0) & IS_SUBROUTINE) !== 0;
+}
+
+/** DW_AT_sibling as `ref4` with only fixed sizes before it: its distance from the first attribute; else -1. */
+export function siblingOf({ data }: AbbrevTable, place: number): number {
+  return data[place + SIBLING] ?? -1;
+}
+
+export function attributeCount({ data }: AbbrevTable, place: number): number {
+  return data[place + ATTRIBUTES] ?? 0;
+}
+
+/** Place of the n-th attribute's number; its form is the next. */
+export function attributePlace(place: number, index: number): number {
+  return place + HEAD + 2 * index;
 }
 
 /** Tables have no length: read on until the end mark shows, in growing pieces. */
 export function readAbbrevTable(section: Region, offset: number, sizes: FormSizes, budget: DebugBudget): AbbrevTable {
-  for (let length = 4096; ; length *= 8) {
+  for (let length = 16 * 1024; ; length *= 8) {
     const left = section.size - offset;
     const isLast = !(length < left);
     const cursor = section.cursor(offset, isLast ? left : length);
@@ -140,46 +173,59 @@ export function readAbbrevTable(section: Region, offset: number, sizes: FormSize
 }
 
 function parseTable(cursor: Cursor, sizes: FormSizes, budget: DebugBudget): AbbrevTable {
-  const dense: (Abbrev | undefined)[] = [];
-  const sparse = new Map<number, Abbrev>();
+  const data: number[] = [0];
+  const dense: number[] = [0];
+  const sparse = new Map<number, number>();
+  const constants = new Map<number, bigint>();
   for (;;) {
     const code = cursor.uleb();
-    if (code === 0) return { dense, sparse };
-    const abbrev = parseDeclaration(cursor, sizes);
-    spend(budget, 'attributes', abbrev.attributes.length + 1);
-    if (code < DENSE_CODES) dense[code] ??= abbrev;
-    else if (!sparse.has(code)) sparse.set(code, abbrev);
+    if (code === 0) return { data: Int32Array.from(data), dense: Int32Array.from(dense), sparse, constants };
+    const place = data.length;
+    parseDeclaration(cursor, sizes, data, constants);
+    spend(budget, 'attributes', (data[place + ATTRIBUTES] ?? 0) + 1);
+    if (code >= DENSE_CODES) {
+      if (!sparse.has(code)) sparse.set(code, place);
+      continue;
+    }
+    while (dense.length <= code) dense.push(0);
+    dense[code] ||= place;
   }
 }
 
-function parseDeclaration(cursor: Cursor, sizes: FormSizes): Abbrev {
+/** Appends one declaration to `data`. */
+function parseDeclaration(cursor: Cursor, sizes: FormSizes, data: number[], constants: Map<number, bigint>): void {
+  const place = data.length;
   const tag = cursor.uleb();
-  const hasChildren = cursor.u8() !== 0;
-  const attributes: number[] = [];
-  const forms: number[] = [];
-  const constants: (bigint | undefined)[] = [];
+  const children = cursor.u8() !== 0 ? HAS_CHILDREN : 0;
+  const subroutine = tag === D.DW_TAG_subprogram || tag === D.DW_TAG_inlined_subroutine ? IS_SUBROUTINE : 0;
+  data.push(min(tag, BIGGEST), children | subroutine, -1, 0, 0);
+  let count = 0;
+  let sum = 0;
+  let isFixed = true;
   const skips: number[] = [];
-  let siblingAt = -1;
   for (;;) {
     const attribute = cursor.uleb();
     const form = cursor.uleb();
     if (attribute === 0 && form === 0) break;
     const size = formSize(form, sizes);
     if (size === undefined) throw cursor.fail('unsupported', `form 0x${form.toString(16)} of attribute 0x${attribute.toString(16)}`);
-    if (attribute === D.DW_AT_sibling && form === D.DW_FORM_ref4) {
-      if (skips.length === 0) siblingAt = 0;
-      else if (skips.length === 1 && (skips[0] ?? -1) >= 0) siblingAt = skips[0] ?? -1;
+    if (attribute === D.DW_AT_sibling && form === D.DW_FORM_ref4 && isFixed) data[place + SIBLING] = sum;
+    data.push(min(attribute, BIGGEST), form);
+    if (form === D.DW_FORM_implicit_const) constants.set(data.length - 1, cursor.bigSleb());
+    count++;
+    if (size >= 0) sum += size;
+    else {
+      isFixed = false;
+      if (sum > 0) skips.push(sum);
+      skips.push(size);
+      sum = 0;
     }
-    constants[attributes.length] = form === D.DW_FORM_implicit_const ? cursor.bigSleb() : undefined;
-    attributes.push(attribute);
-    forms.push(form);
-    const last = skips.length - 1;
-    const before = skips[last];
-    if (size >= 0 && before !== undefined && before >= 0) skips[last] = before + size;
-    else skips.push(size);
+    if (sum > BIGGEST >> 1) throw cursor.fail('limit', `entries of more than ${BIGGEST >> 1} bytes`);
   }
-  const isSubroutine = tag === D.DW_TAG_subprogram || tag === D.DW_TAG_inlined_subroutine;
-  return { tag, hasChildren, attributes, forms, constants, skips, isSubroutine, siblingAt };
+  if (sum > 0) skips.push(sum);
+  data[place + ATTRIBUTES] = count;
+  data[place + SKIPS] = skips.length;
+  for (const skip of skips) data.push(skip);
 }
 
 /** Passes one value of variable size. */
@@ -227,10 +273,12 @@ export function indirectForm(cursor: Cursor): number {
   return form;
 }
 
-export function skipAttributes(cursor: Cursor, abbrev: Abbrev, sizes: FormSizes): void {
-  const { skips } = abbrev;
-  for (let step = 0; step < skips.length; step++) {
-    const size = skips[step] ?? 0;
+/** Passes all attributes of an entry: fixed sizes are added up beforehand. */
+export function skipAttributes(cursor: Cursor, { data }: AbbrevTable, place: number, sizes: FormSizes): void {
+  const first = place + HEAD + 2 * (data[place + ATTRIBUTES] ?? 0);
+  const end = first + (data[place + SKIPS] ?? 0);
+  for (let step = first; step < end; step++) {
+    const size = data[step] ?? 0;
     if (size >= 0) cursor.skip(size);
     else skipVariable(cursor, size, sizes);
   }

@@ -5,7 +5,7 @@
  * Refuses: abbreviation codes without a declaration, and what `form.ts` refuses.
  */
 import type { Cursor } from '../bytes/cursor.js';
-import { type Abbrev, abbrevOf, skipForm } from './abbrev.js';
+import { attributeCount, attributePlace, hasChildren, placeOf, skipForm, tagOf } from './abbrev.js';
 import * as D from './constants.js';
 import { isAddressForm, readAddress, readBlock, readConstant, readReference, readText, readUnsigned } from './form.js';
 import { readRanges, tombstone } from './ranges.js';
@@ -17,7 +17,8 @@ export class Entry {
     readonly unit: Unit,
     /** In `.debug_info`. */
     readonly offset: number,
-    readonly abbrev: Abbrev,
+    /** Place of its declaration in the unit's abbreviations. */
+    readonly declaration: number,
     /** Left behind each value that is read. */
     readonly cursor: Cursor,
     private readonly start: number,
@@ -29,44 +30,60 @@ export class Entry {
     const cursor = unitCursor(unit, bytes, offset);
     const code = cursor.uleb();
     if (code === 0) return undefined;
-    const abbrev = abbrevOf(unit.abbrevs, code);
-    if (abbrev === undefined) throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
-    return new Entry(unit, offset, abbrev, cursor, cursor.at, sections);
+    const place = placeOf(unit.abbrevs, code);
+    if (place === 0) throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
+    return new Entry(unit, offset, place, cursor, cursor.at, sections);
   }
 
   get tag(): number {
-    return this.abbrev.tag;
+    return tagOf(this.unit.abbrevs, this.declaration);
   }
 
-  /** Puts the cursor at the attribute's value and answers its place in the declaration, -1 where there is none. */
+  get hasChildren(): boolean {
+    return hasChildren(this.unit.abbrevs, this.declaration);
+  }
+
+  /** Place of the attribute's form; -1 where the entry has no such attribute. */
+  private formPlace(attribute: number): number {
+    const { abbrevs } = this.unit;
+    const { data } = abbrevs;
+    const end = attributePlace(this.declaration, attributeCount(abbrevs, this.declaration));
+    for (let place = attributePlace(this.declaration, 0); place < end; place += 2) {
+      if (data[place] === attribute) return place + 1;
+    }
+    return -1;
+  }
+
+  /** Puts the cursor at the attribute's value and answers the place of its form, -1 where there is none. */
   private seek(attribute: number): number {
-    const { attributes, forms } = this.abbrev;
-    const index = attributes.indexOf(attribute);
-    if (index < 0) return -1;
+    const form = this.formPlace(attribute);
+    if (form < 0) return -1;
+    const { data } = this.unit.abbrevs;
     this.cursor.at = this.start;
-    for (let place = 0; place < index; place++) skipForm(this.cursor, forms[place] ?? 0, this.unit);
-    return index;
+    for (let place = attributePlace(this.declaration, 0) + 1; place < form; place += 2) skipForm(this.cursor, data[place] ?? 0, this.unit);
+    return form;
   }
 
   has(attribute: number): boolean {
-    return this.abbrev.attributes.includes(attribute);
+    return this.formPlace(attribute) >= 0;
   }
 
   form(attribute: number): number | undefined {
-    return this.abbrev.forms[this.abbrev.attributes.indexOf(attribute)];
+    const place = this.formPlace(attribute);
+    return place < 0 ? undefined : this.unit.abbrevs.data[place];
   }
 
   unsigned(attribute: number): number | undefined {
     const place = this.seek(attribute);
     if (place < 0) return undefined;
-    return readUnsigned(this.cursor, this.abbrev.forms[place] ?? 0, this.abbrev.constants[place], this.unit);
+    return readUnsigned(this.cursor, this.unit.abbrevs.data[place] ?? 0, this.unit.abbrevs.constants.get(place), this.unit);
   }
 
   /** Signed where its form is. */
   constant(attribute: number): number | bigint | undefined {
     const place = this.seek(attribute);
     if (place < 0) return undefined;
-    return readConstant(this.cursor, this.abbrev.forms[place] ?? 0, this.abbrev.constants[place], this.unit);
+    return readConstant(this.cursor, this.unit.abbrevs.data[place] ?? 0, this.unit.abbrevs.constants.get(place), this.unit);
   }
 
   flag(attribute: number): boolean {
@@ -75,23 +92,23 @@ export class Entry {
 
   text(attribute: number): string | undefined {
     const place = this.seek(attribute);
-    return place < 0 ? undefined : readText(this.cursor, this.abbrev.forms[place] ?? 0, this.unit, this.sections);
+    return place < 0 ? undefined : readText(this.cursor, this.unit.abbrevs.data[place] ?? 0, this.unit, this.sections);
   }
 
   address(attribute: number): number | undefined {
     const place = this.seek(attribute);
-    return place < 0 ? undefined : readAddress(this.cursor, this.abbrev.forms[place] ?? 0, this.unit, this.sections);
+    return place < 0 ? undefined : readAddress(this.cursor, this.unit.abbrevs.data[place] ?? 0, this.unit, this.sections);
   }
 
   reference(attribute: number): number | undefined {
     const place = this.seek(attribute);
-    return place < 0 ? undefined : readReference(this.cursor, this.abbrev.forms[place] ?? 0, this.unit);
+    return place < 0 ? undefined : readReference(this.cursor, this.unit.abbrevs.data[place] ?? 0, this.unit);
   }
 
   /** A block or expression; `undefined` also where the attribute is of another class. */
   block(attribute: number): Uint8Array | undefined {
     const place = this.seek(attribute);
-    return place < 0 ? undefined : readBlock(this.cursor, this.abbrev.forms[place] ?? 0);
+    return place < 0 ? undefined : readBlock(this.cursor, this.unit.abbrevs.data[place] ?? 0);
   }
 
   /**

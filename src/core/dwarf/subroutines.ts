@@ -10,7 +10,18 @@
 import { Cursor } from '../bytes/cursor.js';
 import { FormatError } from '../bytes/format-error.js';
 import { limits } from '../limits.js';
-import { type Abbrev, abbrevOf, indirectForm, skipAttributes, skipForm } from './abbrev.js';
+import {
+  attributeCount,
+  attributePlace,
+  hasChildren,
+  indirectForm,
+  isSubroutine,
+  placeOf,
+  siblingOf,
+  skipAttributes,
+  skipForm,
+  tagOf,
+} from './abbrev.js';
 import * as D from './constants.js';
 import { isAddressForm, readAddress, readUnsigned } from './form.js';
 import { readRanges, tombstone } from './ranges.js';
@@ -44,6 +55,8 @@ const C_LANGUAGES: ReadonlySet<number> = new Set([0x01, 0x02, 0x0c, 0x1d, 0x8001
 
 export function readSubroutines(unit: Unit, bytes: Uint8Array, sections: DebugSections): Subroutines {
   const cursor = new Cursor(bytes, unit.info.where, unit.offset, unit.firstDie - unit.offset);
+  const { abbrevs } = unit;
+  const { budget } = sections;
   const isC = C_LANGUAGES.has(unit.language);
   const dies: number[] = [];
   const parents: number[] = [];
@@ -61,31 +74,33 @@ export function readSubroutines(unit: Unit, bytes: Uint8Array, sections: DebugSe
       if (open.length === 0) break;
       continue;
     }
-    const abbrev = abbrevOf(unit.abbrevs, code);
-    if (abbrev === undefined) {
+    const place = placeOf(abbrevs, code);
+    if (place === 0) {
       cursor.at = at;
       throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
     }
-    spend(sections.budget, 'attributes', abbrev.attributes.length + 1);
-    if (abbrev.isSubroutine) {
+    budget.attributes -= attributeCount(abbrevs, place) + 1;
+    if (budget.attributes < 0) spend(budget, 'attributes', 0);
+    const isOpen = hasChildren(abbrevs, place);
+    if (isSubroutine(abbrevs, place)) {
       const index = dies.length;
       dies.push(unit.offset + at);
       parents.push(current);
-      inlined.push(abbrev.tag === D.DW_TAG_inlined_subroutine ? 1 : 0);
-      readCode(cursor, abbrev, unit, sections, found, index);
-      if (abbrev.hasChildren) {
+      inlined.push(tagOf(abbrevs, place) === D.DW_TAG_inlined_subroutine ? 1 : 0);
+      readCode(cursor, place, unit, sections, found, index);
+      if (isOpen) {
         open.push(current);
         current = index;
       }
-    } else if (abbrev.hasChildren && isC && TYPE_TAGS.has(abbrev.tag) && abbrev.siblingAt >= 0) {
-      cursor.at += abbrev.siblingAt;
+    } else if (isOpen && isC && siblingOf(abbrevs, place) >= 0 && TYPE_TAGS.has(tagOf(abbrevs, place))) {
+      cursor.at += siblingOf(abbrevs, place);
       const sibling = cursor.u32();
       if (sibling <= at || sibling > cursor.end)
         throw cursor.fail('malformed', `sibling at 0x${sibling.toString(16)}, not behind its entry`);
       cursor.at = sibling;
     } else {
-      skipAttributes(cursor, abbrev, unit);
-      if (abbrev.hasChildren) open.push(current);
+      skipAttributes(cursor, abbrevs, place, unit);
+      if (isOpen) open.push(current);
     }
     if (open.length > limits.dieDepth) throw cursor.fail('limit', `entries nested ${open.length} deep`);
     if (open.length === 0) break;
@@ -106,25 +121,26 @@ interface FoundRanges {
 }
 
 /** Reads one subroutine's attributes in a single pass and notes its code. */
-function readCode(cursor: Cursor, abbrev: Abbrev, unit: Unit, sections: DebugSections, found: FoundRanges, index: number): void {
-  const { attributes, forms, constants } = abbrev;
+function readCode(cursor: Cursor, declaration: number, unit: Unit, sections: DebugSections, found: FoundRanges, index: number): void {
+  const { data, constants } = unit.abbrevs;
+  const end = attributePlace(declaration, attributeCount(unit.abbrevs, declaration));
   let low: number | undefined;
   let high: number | undefined;
   let isLength = false;
   let list: number | undefined;
   let listForm = 0;
-  for (let place = 0; place < attributes.length; place++) {
-    const attribute = attributes[place];
-    let form = forms[place] ?? 0;
+  for (let place = attributePlace(declaration, 0); place < end; place += 2) {
+    const attribute = data[place];
+    let form = data[place + 1] ?? 0;
     if (attribute === D.DW_AT_low_pc) low = readAddress(cursor, form, unit, sections);
     else if (attribute === D.DW_AT_high_pc) {
       if (form === D.DW_FORM_indirect) form = indirectForm(cursor);
       isLength = !isAddressForm(form);
-      high = isLength ? readUnsigned(cursor, form, constants[place], unit) : readAddress(cursor, form, unit, sections);
+      high = isLength ? readUnsigned(cursor, form, constants.get(place + 1), unit) : readAddress(cursor, form, unit, sections);
     } else if (attribute === D.DW_AT_ranges) {
       if (form === D.DW_FORM_indirect) form = indirectForm(cursor);
       listForm = form;
-      list = readUnsigned(cursor, form, constants[place], unit);
+      list = readUnsigned(cursor, form, constants.get(place + 1), unit);
     } else skipForm(cursor, form, unit);
   }
   if (low !== undefined && high !== undefined && low !== tombstone(unit.addressSize)) {
@@ -153,8 +169,7 @@ function flatten(found: FoundRanges): Pieces {
 
 /** The usual case: ranges that nest, outer before inner. `undefined` where they do not. */
 function flattenNested({ starts, ends, owners }: FoundRanges): Pieces | undefined {
-  const order = starts.map((_, place) => place);
-  order.sort((one, other) => (starts[one] ?? 0) - (starts[other] ?? 0) || one - other);
+  const order = orderByStart(starts);
   const outStarts: number[] = [];
   const outEnds: number[] = [];
   const outOwners: number[] = [];
@@ -186,6 +201,26 @@ function flattenNested({ starts, ends, owners }: FoundRanges): Pieces | undefine
   }
   for (let top = stack.pop(); top !== undefined; top = stack.pop()) emit(ends[top] ?? 0, top);
   return { starts: Float64Array.from(outStarts), ends: Float64Array.from(outEnds), owners: Int32Array.from(outOwners) };
+}
+
+/** Places by start, equal ones in their order. As numbers that hold start and place both, where they fit: those sort without a comparison in JavaScript. */
+function orderByStart(starts: readonly number[]): ArrayLike<number> & Iterable<number> {
+  let lowest = Number.POSITIVE_INFINITY;
+  let highest = Number.NEGATIVE_INFINITY;
+  for (const start of starts) {
+    if (start < lowest) lowest = start;
+    if (start > highest) highest = start;
+  }
+  const count = starts.length;
+  if (!((highest - lowest + 1) * count < 2 ** 53)) {
+    return starts.map((_, place) => place).sort((one, other) => (starts[one] ?? 0) - (starts[other] ?? 0) || one - other);
+  }
+  const keys = new Float64Array(count);
+  for (let place = 0; place < count; place++) keys[place] = ((starts[place] ?? 0) - lowest) * count + place;
+  keys.sort();
+  const order = new Uint32Array(count);
+  for (let place = 0; place < count; place++) order[place] = (keys[place] ?? 0) % count;
+  return order;
 }
 
 function flattenInTurn(found: FoundRanges): Pieces {

@@ -6,7 +6,7 @@
  */
 import { Cursor } from '../bytes/cursor.js';
 import { limits } from '../limits.js';
-import { abbrevOf, skipAttributes } from './abbrev.js';
+import { attributeCount, hasChildren, placeOf, siblingOf, skipAttributes, tagOf } from './abbrev.js';
 import { Entry } from './entry.js';
 import { type DebugSections, spend } from './sections.js';
 import type { Unit } from './unit.js';
@@ -18,6 +18,7 @@ export function walkEntries(
   wanted: ReadonlySet<number>,
   visit: (entry: Entry, depth: number) => void,
 ): void {
+  const { abbrevs } = unit;
   const cursor = new Cursor(bytes, unit.info.where, unit.offset, unit.firstDie - unit.offset);
   let depth = 0;
   while (cursor.at < cursor.end) {
@@ -28,15 +29,15 @@ export function walkEntries(
       if (depth <= 0) return;
       continue;
     }
-    const abbrev = abbrevOf(unit.abbrevs, code);
-    if (abbrev === undefined) throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
-    spend(sections.budget, 'attributes', abbrev.attributes.length + 1);
-    if (wanted.has(abbrev.tag)) {
+    const place = placeOf(abbrevs, code);
+    if (place === 0) throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
+    spend(sections.budget, 'attributes', attributeCount(abbrevs, place) + 1);
+    if (wanted.has(tagOf(abbrevs, place))) {
       const entry = Entry.read(unit, bytes, unit.offset + at, sections);
       if (entry !== undefined) visit(entry, depth);
     }
-    skipAttributes(cursor, abbrev, unit);
-    if (abbrev.hasChildren) depth++;
+    skipAttributes(cursor, abbrevs, place, unit);
+    if (hasChildren(abbrevs, place)) depth++;
     else if (depth === 0) return;
     if (depth > limits.dieDepth) throw cursor.fail('limit', `entries nested ${depth} deep`);
   }
@@ -45,10 +46,11 @@ export function walkEntries(
 /** Adds the direct children of the entry at `die` to `found`; what was read before an error stays there. */
 export function readChildren(unit: Unit, bytes: Uint8Array, die: number, sections: DebugSections, found: Entry[]): void {
   const parent = Entry.read(unit, bytes, die, sections);
-  if (parent === undefined || !parent.abbrev.hasChildren) return;
+  if (!parent?.hasChildren) return;
+  const { abbrevs } = unit;
   const cursor = new Cursor(bytes, unit.info.where, unit.offset, die - unit.offset);
   cursor.uleb();
-  skipAttributes(cursor, parent.abbrev, unit);
+  skipAttributes(cursor, abbrevs, parent.declaration, unit);
   let depth = 0;
   for (;;) {
     const at = cursor.at;
@@ -58,23 +60,24 @@ export function readChildren(unit: Unit, bytes: Uint8Array, die: number, section
       depth--;
       continue;
     }
-    const abbrev = abbrevOf(unit.abbrevs, code);
-    if (abbrev === undefined) throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
-    spend(sections.budget, 'attributes', abbrev.attributes.length + 1);
+    const place = placeOf(abbrevs, code);
+    if (place === 0) throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
+    spend(sections.budget, 'attributes', attributeCount(abbrevs, place) + 1);
     if (depth === 0) {
       const entry = Entry.read(unit, bytes, unit.offset + at, sections);
       if (entry !== undefined) found.push(entry);
     }
-    if (abbrev.hasChildren && abbrev.siblingAt >= 0) {
-      cursor.at += abbrev.siblingAt;
+    const siblingAt = hasChildren(abbrevs, place) ? siblingOf(abbrevs, place) : -1;
+    if (siblingAt >= 0) {
+      cursor.at += siblingAt;
       const sibling = cursor.u32();
       if (sibling <= at || sibling > cursor.end)
         throw cursor.fail('malformed', `sibling at 0x${sibling.toString(16)}, not behind its entry`);
       cursor.at = sibling;
       continue;
     }
-    skipAttributes(cursor, abbrev, unit);
-    if (abbrev.hasChildren) depth++;
+    skipAttributes(cursor, abbrevs, place, unit);
+    if (hasChildren(abbrevs, place)) depth++;
     if (depth > limits.dieDepth) throw cursor.fail('limit', `entries nested ${depth} deep`);
   }
 }
