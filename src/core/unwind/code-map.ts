@@ -44,8 +44,8 @@ export interface CodeMap {
   sweep(range: CodeRange): readonly Instruction[];
   /** Whether a linear sweep from the beginning of the function around it meets an instruction here. */
   isBoundary(address: number): boolean;
-  /** Targets of direct calls in the whole image, sorted. Decodes all of it at the first question. */
-  callTargets(): readonly number[];
+  /** Targets of direct calls in the whole image. Decodes all of it at the first question. */
+  callTargets(): ReadonlySet<number>;
 }
 
 const coldName = /\.cold(?:\.\d+)?$/;
@@ -84,7 +84,7 @@ function codeRanges(image: Image): CodeRange[] {
 }
 
 /** Begins of functions by the symbol table: every typed one but cold parts, and labels outside them. */
-function extentsOf(image: Image, ranges: readonly CodeRange[], extraEntries: readonly number[]): Extents {
+function extentsOf(image: Image, ranges: readonly CodeRange[], extraEntries: Iterable<number>): Extents {
   const rangeAt = (address: number): CodeRange | undefined => {
     const range = ranges[lastAtMost(ranges, (one) => one.start, address)];
     return range !== undefined && address < range.end ? range : undefined;
@@ -162,7 +162,7 @@ export function codeMapOf(image: Image, decode: Decode): CodeMap {
 function createCodeMap(image: Image, decode: Decode): CodeMap {
   const ranges = codeRanges(image);
   const instructions = new Map<number, Instruction>();
-  let targets: readonly number[] | undefined;
+  let targets: ReadonlySet<number> | undefined;
   let hasCallTargets = false;
   let extents = extentsOf(image, ranges, []);
   let entries = new Map(extents.functions.map((one) => [one.entry as number, one]));
@@ -241,7 +241,7 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
     return bodyAround(address);
   }
 
-  function callTargets(): readonly number[] {
+  function callTargets(): ReadonlySet<number> {
     if (targets !== undefined) return targets;
     const found = new Set<number>();
     const add = (range: CodeRange): void => {
@@ -263,8 +263,8 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
       }
       if (at < range.end) add({ start: at, end: range.end });
     }
-    targets = [...found].sort((a, b) => a - b);
-    return targets;
+    targets = found;
+    return found;
   }
 
   /** Code that no symbol covers: begins where calls say. */

@@ -62,7 +62,7 @@ interface Edge {
 }
 
 /** Instructions stepped over for one function, repeated visits included. */
-const STEPS = limits.functionInstructions * 10;
+const STEPS = limits.functionInstructions * 4;
 /** Passes over one function: each ends with a table, a jump into the middle of a block, or a call that never returns, found anew. */
 const ROUNDS = 200;
 

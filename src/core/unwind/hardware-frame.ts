@@ -92,8 +92,9 @@ export function interruptStubOffsets(from: StateAt): readonly number[] {
 
 /** A function that neither returns nor jumps away: entered by hardware, or the first of all. */
 export function neverLeaves(from: StateAt): boolean {
-  const { returns, interruptReturns, tailJumps, indirectTails, unresolved } = from.analysis;
+  const { returns, interruptReturns, tailJumps, indirectTails, unresolved, exhausted } = from.analysis;
   return (
+    !exhausted &&
     returns.length === 0 &&
     interruptReturns.length === 0 &&
     indirectTails.length === 0 &&

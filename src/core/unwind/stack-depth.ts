@@ -82,7 +82,7 @@ function createStackDepths(map: CodeMap): StackDepths {
     for (const step of [-1, 1]) {
       for (let at = index + step, count = 0; count < ISLAND; at += step, count++) {
         const one = all[at];
-        if (one === undefined || one.compiled) break;
+        if (one === undefined || one.compiled || one.name === undefined) break;
         found.push(one);
       }
     }
@@ -94,7 +94,7 @@ function createStackDepths(map: CodeMap): StackDepths {
     if (fn === undefined) return [];
     const owners = map.ownersOfCold(address);
     const own = (owners.length > 0 ? owners : [fn]).flatMap((one) => stateIn(one, address));
-    if (fn.compiled) return own;
+    if (fn.compiled || fn.name === undefined) return own;
     const others = island(fn).flatMap((one) => stateIn(one, address));
     return others.length > 0 ? others : own;
   }

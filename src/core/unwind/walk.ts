@@ -13,10 +13,11 @@ import { limits } from '../limits.js';
 import type { CpuCrash, Registers } from '../log/crash-log.js';
 import type { Platform } from '../platform.js';
 import { type Sentence, say } from '../sentence.js';
-import { type AddressSpace, addressSpace, type ReturnSite } from './address-space.js';
+import { type AddressSpace, addressSpace, type CodePlace, type ReturnSite } from './address-space.js';
 import type { Reach } from './call-sites.js';
 import type { RegisterValues } from './caller.js';
 import { type Recovered, scanForCaller, searchChain } from './chain-search.js';
+import type { CodeFunction } from './code-map.js';
 import type { Backtrace, Frame, FrameTrust, StopReason } from './frame.js';
 import { nameOf, type Outcome, type Standing, stepOutward } from './outward.js';
 import { SP } from './values.js';
@@ -115,6 +116,8 @@ function follow(space: AddressSpace, start: Standing, frames: Draft[]): StopReas
         };
         standing = { address: { kind: 'instruction-pointer', at: frame.pc }, registers: frame.registers, trust: 'context', slot: frame.at };
         frames.push(draftOf(space, standing));
+        if ((frame.cs & 3n) !== 0n)
+          return { kind: 'end-of-stack', detail: say`the interrupted code ran in user mode, on a stack of its own` };
         break;
       }
       case 'caller':
@@ -230,8 +233,21 @@ function pushRecovered(space: AddressSpace, frames: Draft[], inner: Draft, recov
   const draft = draftOf(space, next);
   draft.callVerified = true;
   draft.callEvidence = say`every frame from here on fits, down to the bottom of the stack`;
-  draft.notes.push(say`frames between this one and the frames inside may be missing`);
+  if (lost === undefined || !callsInner(from.place, lost, innerOf(space, inner))) {
+    draft.notes.push(say`frames between this one and the frames inside may be missing`);
+  }
   frames.push(draft);
+}
+
+/** The function of a frame, as far as a symbol or a call tells. */
+function innerOf(space: AddressSpace, inner: Draft): number | undefined {
+  const found = inner.address === undefined ? undefined : space.codeAt(lookupAddress(inner.address));
+  return found?.map.functionAt(found.link)?.entry;
+}
+
+function callsInner({ map }: CodePlace, lost: CodeFunction, inner: number | undefined): boolean {
+  if (inner === undefined) return false;
+  return [lost.body, ...lost.cold].some((range) => map.sweep(range).some(({ flow, target }) => flow === 'call' && target === inner));
 }
 
 function lostStop(space: AddressSpace, frames: Draft[], current: Draft, standing: Standing, lost: Lost): StopReason {
