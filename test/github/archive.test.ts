@@ -1,5 +1,7 @@
 /** ZIPs as GitHub writes them are read; ZIPs that two readers could read in two ways are refused, quickly and by name. */
 import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { FormatError } from '../../src/core/bytes/format-error.js';
 import { memorySource, openArchive, type RangeSource } from '../../src/github/archive.js';
@@ -178,6 +180,25 @@ describe('refused', () => {
       await expect(readAll(good.subarray(0, length))).rejects.toBeInstanceOf(FormatError);
     }
   });
+});
+
+describe('the recorded archives', () => {
+  const folder = fileURLToPath(new URL('../../fixtures/zips/', import.meta.url));
+  const names = (kind: string): string[] => readdirSync(`${folder}${kind}`).filter((name) => name.endsWith('.zip'));
+
+  test.each(names('bad'))('%s is refused', async (name) => {
+    const started = clock();
+    await expect(readAll(readFileSync(`${folder}bad/${name}`))).rejects.toBeInstanceOf(FormatError);
+    expect(clock() - started).toBeLessThan(2000);
+  });
+
+  test.each([...names('good').map((name) => `good/${name}`), ...names('harmless').map((name) => `harmless/${name}`)])(
+    '%s is read',
+    async (name) => {
+      const read = await readAll(readFileSync(`${folder}${name}`));
+      if (!name.includes('empty')) expect(read.size).toBeGreaterThan(0);
+    },
+  );
 });
 
 describe('the images in an archive', () => {
