@@ -405,6 +405,20 @@ describe('damage is named', () => {
     expect(kinds(log)).toEqual(['bad-digit']);
   });
 
+  test('a damaged name in a row of registers', () => {
+    const log = spoiled('EAX=', 'EBX=', 'E?X=');
+    expect([...only(log).registers.keys()]).toEqual(['eax', 'ecx', 'edx', 'esi', 'edi', 'ebp', 'esp']);
+    expect(kinds(log)).toEqual(['missing-record', 'torn-line']);
+  });
+
+  test('pieces of two numbers that look like one', () => {
+    const log = spoiled('EAX=', /EAX=0x(....).... EBX=0x../, 'EAX=0x$1');
+    expect(only(log).registers.has('eax')).toBe(false);
+    expect(only(log).registers.has('ebx')).toBe(false);
+    expect(only(log).registers.get('ecx')).toBe(registerValues(spec).get('ecx'));
+    expect(kinds(log)).toContain('torn-line');
+  });
+
   test('a flipped character in the pc: the dumped frame still tells it', () => {
     const log = spoiled('CS:EIP', '0x0008:0x', '0x0008:px');
     expect(kinds(log)).toEqual(['bad-digit']);

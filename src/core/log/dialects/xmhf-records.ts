@@ -258,22 +258,38 @@ const segmentName = /[ \t,]{0,8}((?:[C-G]S|SS|TR)) ?= ?/y;
 
 function readRegisters(text: string, at: number): RecordRead {
   const width = text.charAt(at) === 'E' ? 4 : 8;
-  const { values, end, faults } = readPairs(text, at, registerName, width * 2);
+  const { values, end, faults } = readPairs(text, at, registerName, width * 2, width === 4 ? 4 : 2);
   return { record: { kind: 'registers', values, width }, end, faults };
 }
 
 function readSegments(text: string, at: number): RecordRead {
-  const { values, end, faults } = readPairs(text, at, segmentName, 4);
+  const inRow = text.startsWith('TR', at) ? 1 : text.startsWith('FS', at) ? 2 : 4;
+  const { values, end, faults } = readPairs(text, at, segmentName, 4, inRow);
   return { record: { kind: 'segments', values }, end, faults };
 }
 
-function readPairs(text: string, at: number, name: RegExp, width: number) {
+/** `inRow`: how many pairs the printer puts in this row, at the least. */
+function readPairs(text: string, at: number, name: RegExp, width: number, inRow: number) {
   const values: PairValue[] = [];
   const faults: RecordFault[] = [];
   let end = at;
   for (let guard = 0; guard < 8; guard += 1) {
     name.lastIndex = end;
-    const match = name.exec(text);
+    let match = name.exec(text);
+    if (match === null && values.length < inRow) {
+      const last = values[values.length - 1];
+      if (last?.value !== undefined && isHex(text.charCodeAt(end))) {
+        // More digits where the next name should stand: pieces of two numbers look like one.
+        values[values.length - 1] = { name: last.name };
+        faults.push({ kind: 'torn', what: last.name.toUpperCase() });
+      }
+      const next = nextPair(text, end);
+      if (next !== undefined) {
+        faults.push({ kind: 'torn', what: 'register name' });
+        name.lastIndex = next;
+        match = name.exec(text);
+      }
+    }
     if (match?.[1] === undefined) break;
     const number = readNumber(text, name.lastIndex, width);
     if (number.fault !== undefined) faults.push({ kind: number.fault, what: match[1] });
@@ -285,6 +301,14 @@ function readPairs(text: string, at: number, name: RegExp, width: number) {
     end = number.end;
   }
   return { values, end, faults };
+}
+
+const pairInRow = /[ ,\t](?:[ER](?:AX|BX|CX|DX|SI|DI|BP|SP)|R(?:8|9|1[0-5])|[C-G]S|SS) ?=0x/;
+
+/** The next pair of a row behind one whose name is damaged: not far, and before any other tag. */
+function nextPair(text: string, from: number): number | undefined {
+  const found = pairInRow.exec(text.slice(from, from + 48));
+  return found === null || text.slice(from, from + found.index).includes('[') ? undefined : from + found.index;
 }
 
 const arrow = /\) ?-{0,3}> ?/y;
