@@ -189,6 +189,17 @@ export class Cursor {
     throw this.fail('malformed', 'signed LEB128 number too large');
   }
 
+  /** A bigint only where a number is not exact. */
+  anySleb(): number | bigint {
+    const start = this.at;
+    const first = this.u8();
+    if (first < 0x80) return (first << 25) >> 25;
+    this.at = start;
+    const value = this.bigSleb();
+    const number = Number(value);
+    return isSafeInteger(number) ? number : value;
+  }
+
   bigUleb(): bigint {
     return asUintN(64, this.bigLeb(false));
   }

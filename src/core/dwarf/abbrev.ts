@@ -110,7 +110,7 @@ export interface AbbrevTable {
   readonly dense: Int32Array;
   readonly sparse: ReadonlyMap<number, number>;
   /** Values of `implicit_const`, by the place of their form in `data`. */
-  readonly constants: ReadonlyMap<number, bigint>;
+  readonly constants: ReadonlyMap<number, number | bigint>;
 }
 
 const { min } = Math;
@@ -176,7 +176,7 @@ function parseTable(cursor: Cursor, sizes: FormSizes, budget: DebugBudget): Abbr
   const data: number[] = [0];
   const dense: number[] = [0];
   const sparse = new Map<number, number>();
-  const constants = new Map<number, bigint>();
+  const constants = new Map<number, number | bigint>();
   for (;;) {
     const code = cursor.uleb();
     if (code === 0) return { data: Int32Array.from(data), dense: Int32Array.from(dense), sparse, constants };
@@ -193,7 +193,7 @@ function parseTable(cursor: Cursor, sizes: FormSizes, budget: DebugBudget): Abbr
 }
 
 /** Appends one declaration to `data`. */
-function parseDeclaration(cursor: Cursor, sizes: FormSizes, data: number[], constants: Map<number, bigint>): void {
+function parseDeclaration(cursor: Cursor, sizes: FormSizes, data: number[], constants: Map<number, number | bigint>): void {
   const place = data.length;
   const tag = cursor.uleb();
   const children = cursor.u8() !== 0 ? HAS_CHILDREN : 0;
@@ -211,7 +211,7 @@ function parseDeclaration(cursor: Cursor, sizes: FormSizes, data: number[], cons
     if (size === undefined) throw cursor.fail('unsupported', `form 0x${form.toString(16)} of attribute 0x${attribute.toString(16)}`);
     if (attribute === D.DW_AT_sibling && form === D.DW_FORM_ref4 && isFixed) data[place + SIBLING] = sum;
     data.push(min(attribute, BIGGEST), form);
-    if (form === D.DW_FORM_implicit_const) constants.set(data.length - 1, cursor.bigSleb());
+    if (form === D.DW_FORM_implicit_const) constants.set(data.length - 1, cursor.anySleb());
     count++;
     if (size >= 0) sum += size;
     else {

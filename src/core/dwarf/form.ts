@@ -26,15 +26,16 @@ export function neededSection(sections: DebugSections, name: DebugSectionName): 
 }
 
 /** Of the classes constant, flag and section offset. Not below zero. */
-export function readUnsigned(cursor: Cursor, form: number, constant: bigint | undefined, unit: Unit): number {
+export function readUnsigned(cursor: Cursor, form: number, constant: number | bigint | undefined, unit: Unit): number {
   const value = readConstant(cursor, form, constant, unit);
+  if (typeof value === 'number' && value >= 0) return value;
   const number = toNumber(value);
   if (value < 0 || !isSafeInteger(number)) throw cursor.fail('malformed', `number ${value} out of range`);
   return number;
 }
 
 /** Of the classes constant, flag and section offset: signed for `sdata` and `implicit_const`, else unsigned. */
-export function readConstant(cursor: Cursor, form: number, constant: bigint | undefined, unit: Unit): number | bigint {
+export function readConstant(cursor: Cursor, form: number, constant: number | bigint | undefined, unit: Unit): number | bigint {
   switch (form) {
     case D.DW_FORM_data1:
     case D.DW_FORM_flag:
@@ -50,7 +51,7 @@ export function readConstant(cursor: Cursor, form: number, constant: bigint | un
     case D.DW_FORM_rnglistx:
       return cursor.uleb();
     case D.DW_FORM_sdata:
-      return cursor.bigSleb();
+      return cursor.anySleb();
     case D.DW_FORM_sec_offset:
       return cursor.offset(unit.offsetSize);
     case D.DW_FORM_flag_present:

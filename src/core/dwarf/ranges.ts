@@ -36,7 +36,7 @@ export function readRanges(sections: DebugSections, unit: Unit, form: number, va
 }
 
 /** Bytes of a list that are read at a time; lists have no length. */
-const PIECE = 1024;
+const PIECE = 256;
 
 function readOldRanges(sections: DebugSections, unit: Unit, offset: number): number[] {
   const section = neededSection(sections, 'ranges');
@@ -64,6 +64,7 @@ function readOldRanges(sections: DebugSections, unit: Unit, offset: number): num
 
 function readRangeList(sections: DebugSections, unit: Unit, offset: number): number[] {
   const section = neededSection(sections, 'rnglists');
+  const { budget } = sections;
   const size = unit.addressSize;
   const dead = tombstone(size);
   const ranges: number[] = [];
@@ -79,7 +80,8 @@ function readRangeList(sections: DebugSections, unit: Unit, offset: number): num
       at += cursor.at;
       cursor = section.cursor(at, Math.min(PIECE, section.size - at));
     }
-    spend(sections.budget, 'listEntries', 1);
+    budget.listEntries--;
+    if (budget.listEntries < 0) spend(budget, 'listEntries', 0);
     const kind = cursor.u8();
     switch (kind) {
       case D.DW_RLE_end_of_list:

@@ -9,6 +9,7 @@
  */
 import { Cursor } from '../bytes/cursor.js';
 import { FormatError } from '../bytes/format-error.js';
+import { sortedPlaces } from '../bytes/sorted-places.js';
 import { limits } from '../limits.js';
 import {
   attributeCount,
@@ -169,7 +170,7 @@ function flatten(found: FoundRanges): Pieces {
 
 /** The usual case: ranges that nest, outer before inner. `undefined` where they do not. */
 function flattenNested({ starts, ends, owners }: FoundRanges): Pieces | undefined {
-  const order = orderByStart(starts);
+  const order = sortedPlaces(starts);
   const outStarts: number[] = [];
   const outEnds: number[] = [];
   const outOwners: number[] = [];
@@ -201,26 +202,6 @@ function flattenNested({ starts, ends, owners }: FoundRanges): Pieces | undefine
   }
   for (let top = stack.pop(); top !== undefined; top = stack.pop()) emit(ends[top] ?? 0, top);
   return { starts: Float64Array.from(outStarts), ends: Float64Array.from(outEnds), owners: Int32Array.from(outOwners) };
-}
-
-/** Places by start, equal ones in their order. As numbers that hold start and place both, where they fit: those sort without a comparison in JavaScript. */
-function orderByStart(starts: readonly number[]): ArrayLike<number> & Iterable<number> {
-  let lowest = Number.POSITIVE_INFINITY;
-  let highest = Number.NEGATIVE_INFINITY;
-  for (const start of starts) {
-    if (start < lowest) lowest = start;
-    if (start > highest) highest = start;
-  }
-  const count = starts.length;
-  if (!((highest - lowest + 1) * count < 2 ** 53)) {
-    return starts.map((_, place) => place).sort((one, other) => (starts[one] ?? 0) - (starts[other] ?? 0) || one - other);
-  }
-  const keys = new Float64Array(count);
-  for (let place = 0; place < count; place++) keys[place] = ((starts[place] ?? 0) - lowest) * count + place;
-  keys.sort();
-  const order = new Uint32Array(count);
-  for (let place = 0; place < count; place++) order[place] = (keys[place] ?? 0) % count;
-  return order;
 }
 
 function flattenInTurn(found: FoundRanges): Pieces {

@@ -7,6 +7,7 @@
 import type { FormatError } from '../bytes/format-error.js';
 import { FormatError as BadFormat } from '../bytes/format-error.js';
 import type { Region } from '../bytes/region.js';
+import { sortedPlaces } from '../bytes/sorted-places.js';
 import { limits } from '../limits.js';
 import { readInitialLength } from './unit.js';
 
@@ -77,15 +78,12 @@ export interface UnitIndex {
 }
 
 export function indexUnits(ranges: UnitRanges): UnitIndex {
-  const total = ranges.starts.length;
-  const order: number[] = [];
-  for (let place = 0; place < total; place++) order.push(place);
-  order.sort((one, other) => (ranges.starts[one] ?? 0) - (ranges.starts[other] ?? 0));
+  const order = sortedPlaces(ranges.starts);
   if (isDisjoint(ranges, order)) return joined(ranges, order);
   return sweep(ranges);
 }
 
-function isDisjoint(ranges: UnitRanges, order: readonly number[]): boolean {
+function isDisjoint(ranges: UnitRanges, order: Uint32Array): boolean {
   let reached = Number.NEGATIVE_INFINITY;
   for (const place of order) {
     if ((ranges.starts[place] ?? 0) < reached) return false;
@@ -94,7 +92,7 @@ function isDisjoint(ranges: UnitRanges, order: readonly number[]): boolean {
   return true;
 }
 
-function joined(ranges: UnitRanges, order: readonly number[]): UnitIndex {
+function joined(ranges: UnitRanges, order: Uint32Array): UnitIndex {
   return {
     starts: Float64Array.from(order, (place) => ranges.starts[place] ?? 0),
     ends: Float64Array.from(order, (place) => ranges.ends[place] ?? 0),

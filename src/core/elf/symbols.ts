@@ -7,6 +7,7 @@
 import { linkAddress } from '../addresses.js';
 import { FormatError } from '../bytes/format-error.js';
 import type { Region } from '../bytes/region.js';
+import { sortedPlaces } from '../bytes/sorted-places.js';
 import type { ElfSymbol } from '../image/image.js';
 import { limits } from '../limits.js';
 import type { Platform } from '../platform.js';
@@ -166,8 +167,5 @@ export function symbolAtEntry(table: SymbolTable, entry: number): ElfSymbol {
 
 /** Entries sorted by address; ties in symbol-table order. */
 export function orderByAddress(table: SymbolTable): Uint32Array {
-  const order = new Uint32Array(table.count);
-  for (let entry = 0; entry < table.count; entry++) order[entry] = entry;
-  const { addresses } = table;
-  return order.sort((one, other) => (addresses[one] ?? 0) - (addresses[other] ?? 0) || one - other);
+  return sortedPlaces(table.addresses);
 }

@@ -33,7 +33,8 @@ export class SymbolIndex {
   /** Per place in `order`: the furthest end of all sized symbols up to there, in its section or not. */
   private readonly furthest: Float64Array;
   private readonly made = new Map<number, NamedCode>();
-  private llvmOrder: Uint32Array | undefined;
+  /** One entry for each address, and the addresses, sorted. */
+  private llvm: { readonly addresses: Float64Array; readonly entries: Uint32Array } | undefined;
   private byName: Map<string, number[]> | undefined;
 
   constructor(
@@ -104,10 +105,17 @@ export class SymbolIndex {
    * allocated sections, one per address (the largest, of equals the last); the one at or before the address, unless its size ends before it.
    */
   named(address: number): NamedCode | undefined {
-    this.llvmOrder ??= this.selectNamed();
+    this.llvm ??= this.selectNamed();
     const { table } = this;
-    const place = this.upperBound(this.llvmOrder, address) - 1;
-    const entry = this.llvmOrder[place];
+    const { addresses, entries } = this.llvm;
+    let low = 0;
+    let high = addresses.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((addresses[middle] ?? 0) <= address) low = middle + 1;
+      else high = middle;
+    }
+    const entry = low === 0 ? undefined : entries[low - 1];
     if (entry === undefined) return undefined;
     const at = table.addresses[entry] ?? 0;
     const size = table.sizes[entry] ?? 0;
@@ -122,7 +130,7 @@ export class SymbolIndex {
     return made;
   }
 
-  private selectNamed(): Uint32Array {
+  private selectNamed(): { addresses: Float64Array; entries: Uint32Array } {
     const { table, order } = this;
     const picked = new Uint32Array(order.length);
     let count = 0;
@@ -136,7 +144,8 @@ export class SymbolIndex {
         if ((table.sizes[entry] ?? 0) >= (table.sizes[last] ?? 0)) picked[count - 1] = entry;
       } else picked[count++] = entry;
     }
-    return picked.subarray(0, count);
+    const entries = picked.subarray(0, count);
+    return { entries, addresses: Float64Array.from(entries, (entry) => table.addresses[entry] ?? 0) };
   }
 
   private fileOf(index: number): string | undefined {
