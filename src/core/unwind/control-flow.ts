@@ -6,60 +6,18 @@
  *
  * The states at a join are kept edge by edge, so that a disagreement can be laid at the door of the edge that made it.
  */
-
 import { limits } from '../limits.js';
 import type { Instruction } from '../platform.js';
-import { applyCall, calleePop, keepsRegister, savedAt } from './call-effects.js';
-import type { CodeFunction, CodeMap, CodeRange } from './code-map.js';
+import { applyCall, calleePop, keepsRegister } from './call-effects.js';
+import type { CodeFunction, CodeMap } from './code-map.js';
+import { isAtEntryDepth, jumpValue, refineByComparison, returnTarget } from './endings.js';
+import type { FailedCheck, Flow, FlowOptions, TailJump } from './flow.js';
+import { admit, type Edge } from './joins.js';
 import { boundOf, type JumpTable, readTable, tableOf } from './jump-tables.js';
-import { registerPart } from './registers.js';
-import { addressOf, apply, entryRegisters, entrySlots, push, setStackPointer, type TransferContext } from './transfer.js';
-import { type Base, cfaBase, constant, joinInto, MachineState, pointer, SP, sameValue, slotKey, unknown, type Value } from './values.js';
-
-export interface TailJump {
-  readonly at: number;
-  readonly target: number;
-  /** `fall`: the function runs into the next one. */
-  readonly how: 'jump' | 'branch' | 'fall';
-}
-
-export interface FailedCheck {
-  readonly at: number;
-  readonly what: 'stack-pointer' | 'saved-register';
-  readonly register?: string;
-}
-
-export interface FlowOptions {
-  /** Indirect calls whose callee is taken to pop one word. */
-  readonly popsWord: ReadonlySet<number>;
-  /** Whether the function at this entry never comes back; asked only where two calls disagree. */
-  neverReturns(target: number): boolean;
-}
-
-export interface Flow {
-  /** State before each block that is reached, by its first address. */
-  readonly blocks: ReadonlyMap<number, MachineState>;
-  readonly tailJumps: readonly TailJump[];
-  readonly indirectTails: readonly number[];
-  readonly unresolved: readonly number[];
-  readonly tables: readonly JumpTable[];
-  readonly returns: readonly number[];
-  readonly interruptReturns: readonly number[];
-  readonly failed: readonly FailedCheck[];
-  readonly indirectCalls: readonly number[];
-  /** Calls taken not to return: what lies behind them is reached otherwise, with another depth. */
-  readonly deadCalls: ReadonlySet<number>;
-  /** Visits every instruction reached, with the state before it; the state is only lent. */
-  visit(see: (instruction: Instruction, state: MachineState, weak: boolean) => void): void;
-  /** Over budget: nothing else here is complete. */
-  readonly exhausted: boolean;
-}
-
-interface Edge {
-  state: MachineState;
-  /** The call that comes back right before the join. */
-  readonly call: number | undefined;
-}
+import type { TransferContext } from './operands.js';
+import { createRegions } from './regions.js';
+import { apply, entryRegisters, entrySlots, push } from './transfer.js';
+import { type Base, constant, joinInto, MachineState, sameValue } from './values.js';
 
 /** Instructions stepped over for one function, repeated visits included. */
 const STEPS = limits.functionInstructions * 4;
@@ -102,8 +60,11 @@ function onePass(
       return base;
     },
   };
-  const own: CodeRange[] = [fn.body, ...fn.cold];
-  const regions: CodeRange[] = [];
+  const regions = createRegions(map, fn, (address) => {
+    if (leaders.has(address)) return;
+    leaders.add(address);
+    if (reached.has(address)) again = true;
+  });
   const edges = new Map<number, Map<number, Edge>>();
   const blocks = new Map<number, MachineState>();
   const weakBlocks = new Set<number>();
@@ -128,51 +89,8 @@ function onePass(
   let restart = false;
   let weak = false;
 
-  function inRanges(ranges: readonly CodeRange[], address: number): CodeRange | undefined {
-    for (const range of ranges) if (address >= range.start && address < range.end) return range;
-    return undefined;
-  }
-
-  /** Opens a piece of code: all its direct targets begin blocks. */
-  function openRegion(range: CodeRange): void {
-    if (regions.includes(range)) return;
-    regions.push(range);
-    if (range.end - range.start > limits.functionInstructions * 15) {
-      exhausted = true;
-      return;
-    }
-    // Across pieces too: the one opened last may jump into those opened before it.
-    for (const other of regions) {
-      for (const { flow, target } of map.sweep(other)) {
-        if ((flow !== 'jump' && flow !== 'branch') || target === undefined || leaders.has(target)) continue;
-        if (other !== range && (target < range.start || target >= range.end)) continue;
-        if (inRanges(regions, target) === undefined) continue;
-        leaders.add(target);
-        if (reached.has(target)) again = true;
-      }
-    }
-  }
-
-  function regionAt(address: number): CodeRange | undefined {
-    const open = inRanges(regions, address);
-    if (open !== undefined) return open;
-    const range = inRanges(own, address) ?? foreignRange(address);
-    if (range !== undefined) openRegion(range);
-    return range;
-  }
-
-  function foreignRange(address: number): CodeRange | undefined {
-    const other = map.functionAt(address);
-    if (other === undefined) return undefined;
-    return inRanges([other.body, ...other.cold], address);
-  }
-
-  function isAtEntryDepth(state: MachineState): boolean {
-    return state.sp.kind === 'pointer' && state.sp.base === cfaBase && state.sp.offset === -wordSize;
-  }
-
   function isTailTarget(target: number, state: MachineState): boolean {
-    return target !== fn.entry && map.entryAt(target) !== undefined && isAtEntryDepth(state);
+    return target !== fn.entry && map.entryAt(target) !== undefined && isAtEntryDepth(set, state);
   }
 
   /**
@@ -186,7 +104,7 @@ function onePass(
 
   function addEdge(from: number, to: number, state: MachineState, call: number | undefined): void {
     if (weak && reached.has(to)) return;
-    if (regionAt(to) === undefined) return;
+    if (regions.at(to) === undefined) return;
     if (!leaders.has(to)) {
       leaders.add(to);
       // Some block may already run through the place.
@@ -197,7 +115,12 @@ function onePass(
       incoming = new Map();
       edges.set(to, incoming);
     }
-    if (!weak && !admits(incoming, from, state, call)) return;
+    if (!weak) {
+      const { admitted, dead } = admit(set.calleeSaved, incoming, from, { state, call }, isDead);
+      for (const one of dead) deadCalls.add(one);
+      if (!admitted) return;
+      if (dead.length > 0) restart = true;
+    }
     incoming.set(from, { state: state.clone(), call });
     const known = blocks.get(to);
     if (known === undefined) blocks.set(to, state.clone());
@@ -213,30 +136,13 @@ function onePass(
     }
   }
 
-  /** False where the edge is a way back from a call that, as the others tell, never comes back. */
-  function admits(incoming: ReadonlyMap<number, Edge>, from: number, state: MachineState, call: number | undefined): boolean {
-    for (const [other, edge] of incoming) {
-      if (other === from || (call === undefined && edge.call === undefined)) continue;
-      if (!disagree(set.calleeSaved, edge.state, state)) continue;
-      if (call !== undefined && (edge.call === undefined || isDead(call))) {
-        deadCalls.add(call);
-        return false;
-      }
-      if (edge.call !== undefined && (call === undefined || isDead(edge.call))) {
-        deadCalls.add(edge.call);
-        restart = true;
-      }
-    }
-    return true;
-  }
-
   function isDead(call: number): boolean {
     const target = map.instructionAt(call)?.target;
     return target !== undefined && options.neverReturns(target);
   }
 
   function check(state: MachineState, at: number): void {
-    if (!isAtEntryDepth(state)) {
+    if (!isAtEntryDepth(set, state)) {
       failed.set(`${at}`, { at, what: 'stack-pointer' });
       return;
     }
@@ -251,9 +157,9 @@ function onePass(
     tailJumps.set(`${at}:${target}`, { at, target, how });
   }
 
-  function transferTo(at: number, target: number, how: 'jump' | 'branch', state: MachineState, call: number | undefined): void {
+  function transferTo(at: number, target: number, how: 'jump' | 'branch', state: MachineState): void {
     if (isTailTarget(target, state)) tail(at, target, how, state);
-    else addEdge(at, target, state, call);
+    else addEdge(at, target, state, undefined);
   }
 
   function tableTargets(at: number, table: JumpTable): readonly number[] {
@@ -261,73 +167,37 @@ function onePass(
       tables.set(table.address, table);
       again = true;
     }
-    const lands = (target: number): boolean => (inRanges(own, target) ?? inRanges(regions, target)) !== undefined && map.isBoundary(target);
-    const range = regionAt(at);
+    const lands = (target: number): boolean => (regions.ownAt(target) !== undefined || regions.isOpen(target)) && map.isBoundary(target);
+    const range = regions.at(at);
     const before = range === undefined ? [] : map.sweep({ start: range.start, end: at });
     return readTable(image, table, lands, new Set(tables.keys()), boundOf(before));
   }
 
   function indirectJump(instruction: Instruction, state: MachineState): void {
-    const [operand] = instruction.operands;
-    let value: Value = unknown;
-    if (operand?.kind === 'register') value = state.register(registerPart(operand.register)?.index ?? -1);
-    else if (operand?.kind === 'memory') {
-      const address = addressOf(context, state, operand);
-      if (address.kind === 'indexed')
-        value = { kind: 'table-word', table: wordSize === 4 ? address.array >>> 0 : address.array, size: wordSize };
-    }
+    const value = jumpValue(context, state, instruction);
     if (value.kind === 'constant' && map.instructionAt(value.value) !== undefined) {
-      transferTo(instruction.at, value.value, 'jump', state, undefined);
+      transferTo(instruction.at, value.value, 'jump', state);
       return;
     }
     const table = tableOf(value);
     const targets = table === undefined ? [] : tableTargets(instruction.at, table);
     if (targets.length > 0) for (const target of targets) addEdge(instruction.at, target, state, undefined);
-    else if (isAtEntryDepth(state)) indirectTails.add(instruction.at);
+    else if (isAtEntryDepth(set, state)) indirectTails.add(instruction.at);
     else unresolved.add(instruction.at);
   }
 
-  function slotAtSp(state: MachineState, words: number): Value {
-    const { sp } = state;
-    return sp.kind === 'pointer' ? (state.slots.get(slotKey(sp.base, sp.offset + words * wordSize)) ?? unknown) : unknown;
-  }
-
-  /** `ret`, `lret` and `iret` to an address that the function itself pushed go on there. */
-  function returnTo(instruction: Instruction, state: MachineState): boolean {
-    const target = slotAtSp(state, 0);
-    if (target.kind !== 'constant' || map.instructionAt(target.value) === undefined) return false;
-    const { sp } = state;
-    if (sp.kind !== 'pointer') return false;
-    if (instruction.flow === 'interrupt-return') {
-      const pushed = wordSize === 8 ? slotAtSp(state, 3) : pointer(sp.base, sp.offset + 3 * wordSize);
-      if (pushed.kind !== 'pointer') return false;
-      setStackPointer(state, pushed);
-    } else setStackPointer(state, pointer(sp.base, sp.offset + (instruction.mnemonic === 'retf' ? 2 : 1) * wordSize));
-    transferTo(instruction.at, target.value, 'jump', state, undefined);
-    return true;
-  }
-
   function endOfPath(instruction: Instruction, state: MachineState): void {
-    if (returnTo(instruction, state)) return;
+    const target = returnTarget(map, state, instruction);
+    if (target !== undefined) {
+      transferTo(instruction.at, target, 'jump', state);
+      return;
+    }
     if (instruction.flow === 'interrupt-return') {
       interruptReturns.add(instruction.at);
       return;
     }
     if (!weak) check(state, instruction.at);
     returns.add(instruction.at);
-  }
-
-  /** `cmp sp, reg; jne loop`: where the loop ends both are equal. */
-  function refine(compare: Instruction | undefined, state: MachineState): void {
-    if (compare?.mnemonic !== 'cmp') return;
-    const [a, b] = compare.operands;
-    if (a?.kind !== 'register' || b?.kind !== 'register') return;
-    const one = registerPart(a.register);
-    const two = registerPart(b.register);
-    if (one === undefined || two === undefined || one.size !== wordSize || two.size !== wordSize) return;
-    if (one.index !== SP && two.index !== SP) return;
-    const other = state.register(one.index === SP ? two.index : one.index);
-    if (other.kind === 'pointer') setStackPointer(state, other);
   }
 
   function isPaddingAt(address: number, end: number): boolean {
@@ -338,14 +208,14 @@ function onePass(
 
   function fallOut(instruction: Instruction, next: number, state: MachineState, call: number | undefined): void {
     // A compiled function's end is reached only behind a call that does not come back.
-    const piece = inRanges(own, instruction.at);
+    const piece = regions.ownAt(instruction.at);
     if (piece !== undefined ? fn.compiled : (map.functionAt(instruction.at)?.compiled ?? true)) return;
     if (isTailTarget(next, state)) tail(instruction.at, next, 'fall', state);
     else if (map.entryAt(next) !== undefined) addEdge(instruction.at, next, state, call);
   }
 
   function runBlock(start: number, see?: (instruction: Instruction, state: MachineState) => void): void {
-    const region = regionAt(start);
+    const region = regions.at(start);
     const first = blocks.get(start);
     if (region === undefined || first === undefined) return;
     const isWeak = weakBlocks.has(start);
@@ -354,7 +224,7 @@ function onePass(
     let call: number | undefined;
     let compare: Instruction | undefined;
     let before: Instruction | undefined;
-    while (!exhausted) {
+    while (!exhausted && !regions.exhausted) {
       if (at >= region.end) {
         if (before !== undefined && see === undefined) fallOut(before, at, state, call);
         return;
@@ -408,15 +278,14 @@ function onePass(
         case 'jump':
           if (see !== undefined || target === undefined) return;
           if (!isTailTarget(target, state)) barriers.set(next, state.clone());
-          transferTo(at, target, 'jump', state, undefined);
+          transferTo(at, target, 'jump', state);
           return;
         case 'branch': {
           apply(context, state, instruction);
           const taken = state.clone();
-          const equal = instruction.mnemonic === 'je';
-          if (equal) refine(compare, taken);
-          if (see === undefined && target !== undefined) transferTo(at, target, 'branch', taken, undefined);
-          if (instruction.mnemonic === 'jne') refine(compare, state);
+          if (instruction.mnemonic === 'je') refineByComparison(set, compare, taken);
+          if (see === undefined && target !== undefined) transferTo(at, target, 'branch', taken);
+          if (instruction.mnemonic === 'jne') refineByComparison(set, compare, state);
           call = undefined;
           break;
         }
@@ -439,7 +308,7 @@ function onePass(
   }
 
   function drain(): void {
-    while (!exhausted && !restart) {
+    while (!exhausted && !regions.exhausted && !restart) {
       const next = queue.shift();
       if (next !== undefined) {
         queued.delete(next);
@@ -457,7 +326,7 @@ function onePass(
   /** Code that only the way back from calls taken for dead leads to, and code behind jumps that nothing leads to. */
   function weakPass(seeds: ReadonlyMap<number, MachineState>): void {
     for (const [address, state] of seeds) {
-      const region = inRanges(own, address);
+      const region = regions.ownAt(address);
       if (region === undefined || reached.has(address) || ownWeak.has(address) || map.entryAt(address) !== undefined) continue;
       const instruction = map.instructionAt(address);
       if (instruction === undefined || paddings.has(instruction.mnemonic)) continue;
@@ -473,6 +342,9 @@ function onePass(
     weakPass(afterDead);
     weakPass(barriers);
   }
+  // Analyses are kept; what only this pass needed is not.
+  for (const scratch of [edges, delayed, afterDead, barriers]) scratch.clear();
+  exhausted ||= regions.exhausted;
   return {
     blocks,
     tailJumps: [...tailJumps.values()],
@@ -490,27 +362,4 @@ function onePass(
     exhausted,
     again: (again || restart) && !exhausted,
   };
-}
-
-/** Where a register's entry value can be had from: itself, a slot, or nowhere. */
-function placeOf(state: MachineState, register: number): string | undefined {
-  if (sameValue(state.register(register), { kind: 'entry', register })) return 'register';
-  const saved = savedAt(state, register);
-  return saved === undefined ? undefined : `${saved.baseId}:${saved.offset}`;
-}
-
-/** Both know better, and differ. */
-function disagree(calleeSaved: readonly number[], a: MachineState, b: MachineState): boolean {
-  if (a.sp.kind === 'pointer' && b.sp.kind === 'pointer' && !sameValue(a.sp, b.sp)) return true;
-  return calleeSaved.some((register) => {
-    const one = placeOf(a, register);
-    const other = placeOf(b, register);
-    return one !== undefined && other !== undefined && one !== other && placeOf(joinOf(a, b), register) === undefined;
-  });
-}
-
-function joinOf(a: MachineState, b: MachineState): MachineState {
-  const result = a.clone();
-  joinInto(result, b);
-  return result;
 }

@@ -8,7 +8,8 @@
  * back until a join disagrees, then the call that leads there is taken not to. What lies behind it is still followed, in a weak pass.
  */
 import type { CodeFunction, CodeMap } from './code-map.js';
-import { type Flow, followFlow } from './control-flow.js';
+import { followFlow } from './control-flow.js';
+import type { Flow } from './flow.js';
 import type { MachineState } from './values.js';
 
 export interface FunctionAnalysis extends Flow {
