@@ -85,6 +85,9 @@ export async function eligible(github: GitHub, found: FoundRun, glob: string): P
   return alive;
 }
 
+/** Each artifact is of another build than the log. */
+export class NoneFits extends Problem {}
+
 /** Every artifact of that name is past its time; a sibling run of the commit may still have it. */
 export class Expired extends Problem {}
 
@@ -303,7 +306,7 @@ function noImage(weighed: readonly Weighed[], search: ImageSearch): Problem {
     return new Problem('question', say`The artifact ${first.row.artifact} gave no image. ${detail}`);
   const mismatched = weighed.filter(({ row }) => row.verdict === 'mismatch');
   if (mismatched.length > 0) {
-    return new Problem(
+    return new NoneFits(
       'question',
       say`None of the ${mismatched.length} artifacts fits the log: their hypervisors have other lengths than the log prints. Name the run that built the hypervisor of this log.`,
     );

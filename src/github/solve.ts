@@ -10,7 +10,7 @@ import { renderNotice } from '../core/report/markdown.js';
 import type { ReportContext, Verdict } from '../core/report/report.js';
 import { type Sentence, say } from '../core/sentence.js';
 import type { EngineInput, EngineResult } from '../engine.js';
-import { type ChosenImages, chooseImages, Expired, eligible } from './artifacts.js';
+import { type ChosenImages, chooseImages, Expired, eligible, NoneFits } from './artifacts.js';
 import { ApiRefusal, type GitHub } from './client.js';
 import type { QuestionKey } from './event.js';
 import type { Inputs } from './inputs.js';
@@ -53,6 +53,8 @@ interface ImageOutcome {
   readonly provenance: readonly Sentence[];
   readonly waitingFor?: number;
   readonly failure?: Problem;
+  /** Every artifact of the run was built from something else. */
+  readonly noneFits: boolean;
 }
 
 function forkSentence({ run }: FoundRun): Sentence {
@@ -96,11 +98,11 @@ async function imagesOf(solver: Solver, request: Request, found: FoundLog): Prom
       warnings.push(
         say`The run ${run.run.id} is still going. This answer is renewed when it has finished, if the workflow also starts on ${'workflow_run'}; else edit the comment then.`,
       );
-      return { found: run, warnings, provenance, waitingFor: run.run.id };
+      return { found: run, warnings, provenance, noneFits: false, waitingFor: run.run.id };
     }
     const chosen = await chooseFrom(solver, request, found, run, warnings, provenance);
     if (chosen.run.run.fork && inputs.forkArtifacts === 'label') warnings.push(forkSentence(chosen.run));
-    return { found: chosen.run, chosen: chosen.images, warnings: [...warnings, ...chosen.images.warnings], provenance };
+    return { found: chosen.run, chosen: chosen.images, warnings: [...warnings, ...chosen.images.warnings], provenance, noneFits: false };
   } catch (caught) {
     const error =
       caught instanceof ApiRefusal
@@ -111,7 +113,8 @@ async function imagesOf(solver: Solver, request: Request, found: FoundLog): Prom
         : caught;
     if (!(error instanceof Problem) || error.kind === 'cancelled' || error.kind === 'input') throw error;
     const failure = error.kind === 'permission' ? { failure: error } : {};
-    return { ...(run === undefined ? {} : { found: run }), warnings: [...warnings, error.sentence], provenance, ...failure };
+    const noneFits = error instanceof NoneFits;
+    return { ...(run === undefined ? {} : { found: run }), warnings: [...warnings, error.sentence], provenance, noneFits, ...failure };
   }
 }
 
