@@ -207,8 +207,8 @@ export async function solve(solver: Solver, request: Request, key: QuestionKey |
   if (found === undefined) return notice(key, [request.why === 'picture' ? pictureOnly : noCrash, ...request.problems], solver.tool);
   const first = await imagesOf(solver, request, found);
   const tried = await render(solver, request, found, key, first);
-  const other =
-    tried.result.kind === 'answer' && tried.result.verdict === 'mismatch' ? await byRevision(solver, request, found, first) : undefined;
+  const wrong = first.noneFits || (tried.result.kind === 'answer' && tried.result.verdict === 'mismatch');
+  const other = wrong ? await byRevision(solver, request, found, first) : undefined;
   const better = other === undefined ? undefined : await render(solver, request, found, key, other);
   const fits = better?.result.kind === 'answer' && (better.result.verdict === 'match' || better.result.verdict === 'probable');
   return fits && other !== undefined && better !== undefined
