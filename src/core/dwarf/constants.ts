@@ -157,6 +157,7 @@ export const DW_LNE_set_address = 2;
 export const DW_LNE_define_file = 3;
 export const DW_LNCT_path = 1;
 export const DW_LNCT_directory_index = 2;
+export const DW_LNCT_MD5 = 5;
 
 export const DW_RLE_end_of_list = 0;
 export const DW_RLE_base_addressx = 1;

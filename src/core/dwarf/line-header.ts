@@ -33,10 +33,13 @@ export interface FileTable {
   /** Per file: where its name stands in `cursor`, and its directory. */
   readonly nameAt: number[];
   readonly directory: number[];
+  /** Where the 16 bytes of a file's MD5 stand in `cursor`, in file order; empty where the table has none (DWARF 5 §6.2.4.1). */
+  readonly checksumAt: readonly number[];
   readonly nameForm: number;
   readonly cursor: Cursor;
   readonly unit: Unit;
   readonly composed: Map<number, string | undefined>;
+  readonly checksums: Map<number, string>;
 }
 
 export function readLineHeader(cursor: Cursor, unit: Unit, sections: DebugSections): LineHeader {
@@ -81,7 +84,18 @@ function readOldFiles(cursor: Cursor, unit: Unit): FileTable {
     cursor.skipLeb();
     cursor.skipLeb();
   }
-  return { version: unit.version, directories, nameAt, directory, nameForm: D.DW_FORM_string, cursor, unit, composed: new Map() };
+  return {
+    version: unit.version,
+    directories,
+    nameAt,
+    directory,
+    checksumAt: [],
+    nameForm: D.DW_FORM_string,
+    cursor,
+    unit,
+    composed: new Map(),
+    checksums: new Map(),
+  };
 }
 
 interface EntryFormat {
@@ -132,6 +146,7 @@ function readFiles(cursor: Cursor, unit: Unit, sections: DebugSections): FileTab
   const count = readCount(cursor, format);
   const nameAt: number[] = [];
   const directory: number[] = [];
+  const checksumAt: number[] = [];
   for (let entry = 0; entry < count; entry++) {
     let at = -1;
     let index = 0;
@@ -143,13 +158,25 @@ function readFiles(cursor: Cursor, unit: Unit, sections: DebugSections): FileTab
         continue;
       }
       if (content === D.DW_LNCT_path) at = cursor.at;
+      if (content === D.DW_LNCT_MD5 && form === D.DW_FORM_data16) checksumAt.push(cursor.at);
       skipForm(cursor, form, unit);
     }
     nameAt.push(at);
     directory.push(index);
   }
   const nameForm = format.forms[format.contents.indexOf(D.DW_LNCT_path)] ?? 0;
-  return { version: unit.version, directories, nameAt, directory, nameForm, cursor, unit, composed: new Map() };
+  return {
+    version: unit.version,
+    directories,
+    nameAt,
+    directory,
+    checksumAt,
+    nameForm,
+    cursor,
+    unit,
+    composed: new Map(),
+    checksums: new Map(),
+  };
 }
 
 const WINDOWS_ROOT = /^([A-Za-z]:[\\/]|\\\\)/;
@@ -174,6 +201,24 @@ export function fileName(files: FileTable, number: number, compilationDirectory:
   const composed = compose(files, number, compilationDirectory, sections);
   files.composed.set(number, composed);
   return composed;
+}
+
+/**
+ * MD5 of a file by its number in the program, 32 hex digits, where the compiler wrote one (Clang does). All zero is none: a compiler
+ * that knows the checksum of some files only must write the field for all.
+ */
+export function fileChecksum(files: FileTable, number: number): string | undefined {
+  const at = files.checksumAt[number];
+  // a format that lists the field twice says nothing that could be told apart
+  if (at === undefined || files.checksumAt.length !== files.nameAt.length) return undefined;
+  const known = files.checksums.get(number);
+  if (known !== undefined) return known;
+  files.cursor.at = at;
+  let digits = '';
+  for (const byte of files.cursor.take(16)) digits += byte.toString(16).padStart(2, '0');
+  if (/^0+$/.test(digits)) return undefined;
+  files.checksums.set(number, digits);
+  return digits;
 }
 
 function compose(files: FileTable, number: number, compilationDirectory: string, sections: DebugSections): string | undefined {

@@ -8,7 +8,7 @@ import { type LinkAddress, linkAddress } from '../addresses.js';
 import * as D from '../dwarf/constants.js';
 import type { DebugInfo, OpenUnit } from '../dwarf/debug-info.js';
 import { rowAt } from '../dwarf/line.js';
-import { fileName } from '../dwarf/line-header.js';
+import { fileChecksum, fileName } from '../dwarf/line-header.js';
 import { subroutineAt } from '../dwarf/subroutines.js';
 import { limits } from '../limits.js';
 import type { NamedCode, SymbolIndex } from './symbol-index.js';
@@ -22,7 +22,7 @@ const DECL_LINE = [D.DW_AT_decl_line];
 export const UNKNOWN_NAME = '??';
 
 /** File, line and column, each absent where it is not known. */
-type Place = Pick<SourceFunction, 'file' | 'line' | 'column'>;
+type Place = Pick<SourceFunction, 'file' | 'checksum' | 'line' | 'column'>;
 
 /** What stays the same for every address of one subprogram or inlined call. */
 interface Facts {
@@ -109,6 +109,7 @@ export class SourceFinder {
     const { name, declarationLine } = this.factsOf(debug, die);
     const made: { -readonly [key in keyof SourceFunction]: SourceFunction[key] } = { name, inlined };
     if (place.file !== undefined) made.file = place.file;
+    if (place.checksum !== undefined) made.checksum = place.checksum;
     if (place.line !== undefined) made.line = place.line;
     if (place.column !== undefined) made.column = place.column;
     if (declarationLine > 0) made.declarationLine = declarationLine;
@@ -127,8 +128,10 @@ export class SourceFinder {
     const table = debug.lines(open);
     const row = table === undefined ? -1 : rowAt(table, address);
     if (table === undefined || row < 0) return {};
-    const file = fileName(table.files, table.fileNumbers[row] ?? 0, open.compilationDirectory, debug.sections);
-    return file === undefined ? {} : present(file, table.lines[row] ?? 0, table.columns[row] ?? 0);
+    const number = table.fileNumbers[row] ?? 0;
+    const file = fileName(table.files, number, open.compilationDirectory, debug.sections);
+    const checksum = fileChecksum(table.files, number);
+    return file === undefined ? {} : present(file, checksum, table.lines[row] ?? 0, table.columns[row] ?? 0);
   }
 
   /** DW_AT_call_file, call_line, call_column (DWARF 5 §3.3.8.2): where the outer function calls this one. */
@@ -138,8 +141,14 @@ export class SourceFinder {
       const table = debug.lines(open);
       if (entry === undefined || table === undefined) facts.call = {};
       else {
-        const file = fileName(table.files, entry.unsigned(D.DW_AT_call_file) ?? 0, open.compilationDirectory, debug.sections);
-        facts.call = present(file, entry.unsigned(D.DW_AT_call_line) ?? 0, entry.unsigned(D.DW_AT_call_column) ?? 0);
+        const number = entry.unsigned(D.DW_AT_call_file) ?? 0;
+        const file = fileName(table.files, number, open.compilationDirectory, debug.sections);
+        facts.call = present(
+          file,
+          fileChecksum(table.files, number),
+          entry.unsigned(D.DW_AT_call_line) ?? 0,
+          entry.unsigned(D.DW_AT_call_column) ?? 0,
+        );
       }
     }
     return facts.call;
@@ -164,9 +173,10 @@ export class SourceFinder {
 }
 
 /** Zero is "unknown" in DWARF (§3.14). */
-function present(file: string | undefined, line: number, column: number): Place {
+function present(file: string | undefined, checksum: string | undefined, line: number, column: number): Place {
   const place: { -readonly [key in keyof Place]: Place[key] } = {};
   if (file !== undefined) place.file = file;
+  if (file !== undefined && checksum !== undefined) place.checksum = checksum;
   if (line > 0) place.line = line;
   if (column > 0) place.column = column;
   return place;

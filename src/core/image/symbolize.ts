@@ -9,6 +9,8 @@ export interface SourceFunction {
   readonly inlined: boolean;
   /** As the line table composes it: absolute where it can be (DWARF 5 §6.2.4). Absent where there is no line for the address. */
   readonly file?: string;
+  /** MD5 of that file as it was compiled, 32 hex digits; absent where the line table has none. */
+  readonly checksum?: string;
   /** Line of the address itself (innermost) or of the call that was inlined. 0 is absent. */
   readonly line?: number;
   readonly column?: number;
