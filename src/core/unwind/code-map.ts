@@ -6,6 +6,7 @@
  */
 import { type LinkAddress, linkAddress } from '../addresses.js';
 import type { ElfSymbol, Image } from '../image/image.js';
+import { limits } from '../limits.js';
 import type { Decode, Instruction } from '../platform.js';
 import { registers as amd64 } from './amd64.js';
 import { registers as i386 } from './i386.js';
@@ -53,6 +54,10 @@ const coldName = /\.cold(?:\.\d+)?$/;
 const noEntryName = /^(?:\.L|\$|\.Ltmp)/;
 /** Bytes decoded at a time where nothing says how long the code is. */
 const WINDOW = 4096;
+/** Bytes decoded at most for one question. */
+const AHEAD = 16 * WINDOW;
+/** Bytes of one function that are swept whole. */
+const LARGEST = limits.functionInstructions * 15;
 /** The longest instruction is 15 bytes (SDM vol. 2, 2.3.11). */
 const LONGEST = 15;
 
@@ -206,7 +211,7 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
   function instructionAt(address: number): Instruction | undefined {
     const known = instructions.get(address);
     if (known !== undefined) return known;
-    decodeWindow(address, bodyAround(address)?.end ?? address + WINDOW);
+    decodeWindow(address, Math.min(bodyAround(address)?.end ?? address + WINDOW, address + AHEAD));
     return instructions.get(address);
   }
 
@@ -226,6 +231,11 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
   function isBoundary(address: number): boolean {
     const range = bodyAround(address) ?? gapAround(address);
     if (range === undefined) return false;
+    if (range.end - range.start > LARGEST) {
+      // Decoding x86 falls into step within a few instructions; a page is far more than enough.
+      const from = Math.max(range.start, address - WINDOW);
+      return sweep({ start: from, end: Math.min(range.end, address + 1) }).some((instruction) => instruction.at === address);
+    }
     let known = boundaries.get(range.start);
     if (known === undefined) {
       known = new Set(sweep(range).map((instruction) => instruction.at));
