@@ -11,6 +11,7 @@ import {
   registersSection,
   wordsSection,
 } from './detail-sections.js';
+import { commitsSection, seenBeforeSection, sourceSection } from './history-sections.js';
 import type { Page, Section } from './page.js';
 import type { Report, ReportContext } from './report.js';
 import { stackSections } from './stack-section.js';
@@ -30,11 +31,14 @@ export function buildPage(report: Report, context: ReportContext): Page {
     verdictSection(report),
     ...warningsSection(context),
     ...open(images),
+    ...seenBeforeSection(context),
     ...open(stacks),
     ...open(why),
+    ...sourceSection(context),
     ...open(gaps),
     ...closed(stacks),
     ...closed(why),
+    ...commitsSection(context),
     ...registersSection(report),
     ...wordsSection(report),
     ...candidatesSection(context),

@@ -1,9 +1,11 @@
 /**
- * The only addresses that an answer links to: source lines of the build's own repository at the build's commit, and the tool's own page.
+ * The only addresses that an answer links to: source lines of the build's own repository at the build's commit, its commits, our
+ * earlier answers there, and the tool's own page.
  *
  * In: addresses that the edge has validated, paths of strangers. Out: an address built from parts, or `undefined`.
  * Refuses: any other server or repository, a commit that is not 40 hex digits, a path that climbs.
  */
+import type { SeenBefore } from './history.js';
 import type { ReportContext } from './report.js';
 
 const repository = /^https?:\/\/[A-Za-z0-9.-]+(?::\d{1,5})?\/[A-Za-z0-9_.-]{1,100}\/[A-Za-z0-9_.-]{1,100}$/;
@@ -28,13 +30,42 @@ export function repositoryPath(file: string): string | undefined {
 
 /** Address of a source line at the build's commit. */
 export function sourceLink(file: string | undefined, line: number | undefined, context: ReportContext): string | undefined {
-  const { repositoryUrl, commit } = context;
-  if (file === undefined || repositoryUrl === undefined || commit === undefined) return undefined;
-  if (!repository.test(repositoryUrl) || !/^[0-9a-f]{40}$/.test(commit)) return undefined;
-  const path = repositoryPath(file);
-  if (path === undefined || path.length > 400) return undefined;
+  const { sourcePaths } = context;
+  if (file === undefined) return undefined;
+  const path = sourcePaths === undefined ? repositoryPath(file) : sourcePaths.find(([known]) => known === file)?.[1];
+  return path === undefined ? undefined : pathLink(path, line, context);
+}
+
+/** Address of a line of a file of the repository, by its path there. */
+export function pathLink(path: string, line: number | undefined, { repositoryUrl, commit }: ReportContext): string | undefined {
+  if (repositoryUrl === undefined || commit === undefined || !repository.test(repositoryUrl) || !isCommit(commit)) return undefined;
+  if (path === '' || path.length > 400 || path.split('/').some((part) => part === '' || part === '.' || part === '..')) return undefined;
   const encoded = path.split('/').map(percentEncoded).join('/');
   return `${repositoryUrl}/blob/${commit}/${encoded}${line === undefined ? '' : `#L${line}`}`;
+}
+
+function isCommit(text: string): boolean {
+  return /^[0-9a-f]{40}$/.test(text);
+}
+
+export function commitLink(commit: string, { repositoryUrl }: ReportContext): string | undefined {
+  if (repositoryUrl === undefined || !repository.test(repositoryUrl) || !isCommit(commit)) return undefined;
+  return `${repositoryUrl}/commit/${commit}`;
+}
+
+export function compareLink(good: string, bad: string, { repositoryUrl }: ReportContext): string | undefined {
+  if (repositoryUrl === undefined || !repository.test(repositoryUrl) || !isCommit(good) || !isCommit(bad)) return undefined;
+  return `${repositoryUrl}/compare/${good}...${bad}`;
+}
+
+/** An earlier answer. GitHub notes on that issue that it is mentioned here, which is wanted: it is the same crash. */
+export function answerLink(
+  { issue, comment, isPullRequest }: Pick<SeenBefore, 'issue' | 'comment' | 'isPullRequest'>,
+  { repositoryUrl }: ReportContext,
+): string | undefined {
+  if (repositoryUrl === undefined || !repository.test(repositoryUrl)) return undefined;
+  if (!Number.isSafeInteger(issue) || !Number.isSafeInteger(comment) || issue < 1 || comment < 1) return undefined;
+  return `${repositoryUrl}/${isPullRequest ? 'pull' : 'issues'}/${issue}#issuecomment-${comment}`;
 }
 
 /** Where a wrong answer is told. */

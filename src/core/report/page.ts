@@ -32,8 +32,11 @@ export interface CodeLine {
 export type SectionName =
   | 'verdict'
   | 'warnings'
+  | 'seen-before'
   | 'stack'
   | 'why'
+  | 'source'
+  | 'commits'
   | 'other-stacks'
   | 'other-findings'
   | 'if-you-insist'

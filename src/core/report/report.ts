@@ -6,6 +6,7 @@ import type { SourceFunction } from '../image/symbolize.js';
 import type { CpuCrash, CrashLog, LogEvent } from '../log/crash-log.js';
 import type { Sentence } from '../sentence.js';
 import type { Frame, StopReason } from '../unwind/frame.js';
+import type { History } from './history.js';
 
 export type Verdict = 'match' | 'probable' | 'ambiguous' | 'mismatch' | 'unverifiable';
 
@@ -106,7 +107,7 @@ export interface Report {
 }
 
 /** What the edge knows beside the report; all optional, for the local command has none of it. */
-export interface ReportContext {
+export interface ReportContext extends History {
   /** `0.1.0 (1234abc)`. */
   readonly tool: string;
   /** Digits-only marker line, first in a comment; absent elsewhere. */
