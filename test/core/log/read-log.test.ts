@@ -455,6 +455,13 @@ describe('damage is named', () => {
     expect(kinds(log)).toEqual(['missing-record', 'torn-line']);
   });
 
+  test('a last stack line that is torn', () => {
+    const log = readLog(newlineLast(lines.map((line, index) => (index === lines.length - 2 ? line.slice(0, 10) : line))));
+    expect(only(log).stack.words).toHaveLength(spec.words.length - 1);
+    expect(only(log).stack.complete).toBe(false);
+    expect(kinds(log)).toEqual(['torn-line']);
+  });
+
   test('lost stack lines', () => {
     const at = lineOf(lines, 'Stack(') + 3;
     const log = readLog(newlineLast(lines.filter((_line, index) => index !== at && index !== at + 1)));

@@ -239,6 +239,8 @@ export function dumpScan(): DumpScan {
   function noteUnread(text: string, tag: CpuTag, line: LineNumber): boolean {
     const dump = open.get(tag.cpu);
     if (dump === undefined || dump.ended || tag.at > longestPrefix || /[\w)]$/.test(text.slice(0, tag.at))) return false;
+    // It may have been a stack word.
+    if (dump.beginSeen) dump.unreadWords += 1;
     addNote(dump, {
       kind: 'torn-line',
       line,

@@ -278,8 +278,8 @@ function readPairs(text: string, at: number, name: RegExp, width: number, inRow:
     let match = name.exec(text);
     if (match === null && values.length < inRow) {
       const last = values[values.length - 1];
-      if (last?.value !== undefined && isHex(text.charCodeAt(end))) {
-        // More digits where the next name should stand: pieces of two numbers look like one.
+      if (last?.value !== undefined && end < text.length && !/[ ,\t]/.test(text.charAt(end))) {
+        // No blank before the next name and no next name: pieces of two numbers may look like one.
         values[values.length - 1] = { name: last.name };
         faults.push({ kind: 'torn', what: last.name.toUpperCase() });
       }
