@@ -169,7 +169,7 @@ export interface LogEvent {
   readonly condition?: string;
   readonly file?: string;
   readonly sourceLine?: number;
-  /** Of a VM-entry failure or an intercept: the exit reason. Of a VM-instruction error: its number. */
+  /** Of a VM-entry failure or an intercept: the exit reason. Of a VM-instruction error: its number. Of a guest's exception: its vector. */
   readonly code?: number;
   readonly qualification?: bigint;
   /** False for what a hypervisor survives (a guest's own exception, a Linux panic inside the guest). */

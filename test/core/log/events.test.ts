@@ -137,6 +137,14 @@ describe('what a hypervisor survives', () => {
     expect(events(line).map((event) => [event.kind, event.fatal])).toEqual([[kind, false]]);
   });
 
+  test("the vector of a guest's exception", () => {
+    expect(
+      events('VMEXIT-EXCEPTION:', 'control_exception_bitmap=0xffffbfff', 'interruption information=0x80000b0d', 'errorcode=0x0000013b'),
+    ).toMatchObject([{ kind: 'guest-exception', code: 13 }]);
+    expect(events('Guest: interrupt / exception vector 6')).toMatchObject([{ code: 6 }]);
+    expect(events('interruption information=0x80000b0d')).toEqual([]);
+  });
+
   test('the end of a panic is not a second one', () => {
     expect(events('Kernel panic - not syncing: x', '---[ end Kernel panic - not syncing: x ]---')).toHaveLength(1);
   });

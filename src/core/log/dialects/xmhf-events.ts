@@ -198,7 +198,24 @@ export const eventRows: RowTable<EventState> = rowTable([
       addEvent(state, { kind: 'triple-fault', line: context.line, ...ofCpu(cpuIn(context)), text: wholeLine(context), fatal: true }),
   },
   guest('guest-exception', 'VMEXIT-EXCEPTION:', /VMEXIT-EXCEPTION:/y),
-  guest('guest-exception', 'Guest: interrupt / exception vector ', /Guest: interrupt \/ exception vector (\d{1,3})/y),
+  {
+    probe: 'Guest: interrupt / exception vector ',
+    pattern: /Guest: interrupt \/ exception vector (\d{1,3})/y,
+    worth: 1,
+    take: (state, match, context) =>
+      addEvent(state, { kind: 'guest-exception', line: context.line, text: textFrom(context), code: Number(match[1]), fatal: false }),
+  },
+  {
+    probe: 'interruption information=0x',
+    pattern: /interruption information=0x([0-9a-f]{8})/y,
+    worth: 1,
+    take: (state, match, { line }) => {
+      // Two lines below its heading; the low byte is the vector (SDM vol. 3, 25.9.2).
+      const last = state.events[state.events.length - 1];
+      if (last?.kind !== 'guest-exception' || last.code !== undefined || line - last.line > 8) return;
+      state.events[state.events.length - 1] = { ...last, code: Number.parseInt(match[1] ?? '0', 16) & 0xff };
+    },
+  },
   guest('guest-panic', 'Kernel panic - not syncing', /(?<!end )Kernel panic - not syncing/y),
   guest('guest-panic', 'Oops: ', /Oops: [0-9a-f]{4} \[#\d{1,4}\]/y),
   guest('guest-panic', 'BUG: unable to handle ', /BUG: unable to handle /y),
