@@ -147,7 +147,7 @@ function signals(
       ...pcInCode(crashes, loaded),
       ...bytesFitFault(crashes, loaded, platform),
       ...callsOfFrames(log, backtraces, index, crashes),
-      ...codeWords(crashes, loaded, platform),
+      ...codeWords(crashes, interruptedAt(backtraces), loaded, platform),
     );
   }
   if (runtime) {
@@ -233,7 +233,9 @@ function bytesFitFault(crashes: readonly CpuCrash[], { image, bias }: LoadedImag
     if (fits === undefined) continue;
     of += 1;
     if (fits.answer) passed += 1;
-    if (of === 1 || !fits.answer)
+    if (fault.vector === 3) {
+      if (of === 1 || !fits.answer) detail = say`${fits.text} at ${hex(linkAddressValue(link))}`;
+    } else if (of === 1 || !fits.answer)
       detail = say`${fits.text} at ${hex(linkAddressValue(link))} ${fits.answer ? say`can` : say`cannot`} raise ${fault.mnemonic ?? `vector ${fault.vector}`}`;
   }
   return of === 0 ? [] : [{ check: 'bytes-fit-fault', passed, of, detail }];
@@ -299,17 +301,24 @@ function callsOfFrames(log: CrashLog, backtraces: readonly Backtrace[], index: n
   ];
 }
 
+/** PCs of hardware frames: an interrupted instruction follows no CALL. */
+function interruptedAt(backtraces: readonly Backtrace[]): ReadonlySet<bigint> {
+  return new Set(
+    backtraces.flatMap(({ frames }) => frames.flatMap(({ address }) => (address?.kind === 'instruction-pointer' ? [address.at] : []))),
+  );
+}
+
 /**
  * Every word of the dumps that points into the code, live frame or stale: most are return addresses of real calls, if the image
  * is the right one. Function entries (pointers) and PCs of hardware frames say nothing and are left out.
  */
-function codeWords(crashes: readonly CpuCrash[], loaded: LoadedImage, platform: Platform): MatchEvidence[] {
+function codeWords(crashes: readonly CpuCrash[], pcs: ReadonlySet<bigint>, loaded: LoadedImage, platform: Platform): MatchEvidence[] {
   const { image, bias } = loaded;
   const seen = new Set<bigint>();
   let passed = 0;
-  for (const { stack, fault } of crashes) {
+  for (const { stack } of crashes) {
     for (const { value } of stack.words) {
-      if (seen.has(value) || value === fault.pc) continue;
+      if (seen.has(value) || pcs.has(value)) continue;
       const link = toLink(runtimeAddress(value), bias);
       if (link === undefined || !image.isCode(link) || image.symbolAt(link)?.offset === 0) continue;
       seen.add(value);
@@ -341,7 +350,7 @@ function vcpuInArray(crashes: readonly CpuCrash[], { image, bias }: LoadedImage)
     if (offset >= 0 && offset < array.size && (element === undefined || offset % element === 0)) passed += 1;
   }
   if (of === 0) return [];
-  const detail = say`${'VCPU at'} lies in ${'g_vcpubuffers'}${element === undefined ? [] : say` at a multiple of ${element} bytes`}: ${passed} of ${of}`;
+  const detail = say`the address after ${'VCPU at'} lies in ${'g_vcpubuffers'}${element === undefined ? [] : say` at a multiple of ${element} bytes`}: ${passed} of ${of}`;
   return [{ check: 'vcpu-in-array', passed, of, detail }];
 }
 
@@ -414,5 +423,8 @@ export function verdictOf(evidence: readonly MatchEvidence[]): Verdict {
   if (holds('image-sha1')) return 'match';
   const data = holds('vcpu-in-array') || holds('stack-in-array');
   if (chain && data && manyWords) return 'match';
+  // a short stack, but whole, and nothing that could be tested disagrees
+  const all = calls.passed >= 2 && calls.passed === calls.of && words.passed === words.of;
+  if (all && holds('bytes-fit-fault') && holds('vcpu-in-array') && holds('stack-in-array')) return 'probable';
   return manyWords && (chain || (holds('image-length') && calls.passed === calls.of)) ? 'probable' : 'unverifiable';
 }
