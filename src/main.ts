@@ -66,7 +66,7 @@ async function act(session: Session, payload: Json): Promise<void> {
     case 'silent':
       return log.note(trigger.why);
     case 'asked':
-      return answerQuestion(session, trigger.asked, { ...trigger, quiet: false });
+      return answerQuestion(session, trigger.asked, { ...trigger, quiet: false, permitted: false });
     case 'removed': {
       if (!inputs.comment) return;
       const taken = await withdraw(await session.github(), trigger.key, trigger.number, trigger.createdAt);

@@ -113,6 +113,8 @@ interface Weighed {
   readonly candidate: Candidate | undefined;
   readonly row: Omit<CandidateRow, 'chosen'>;
   readonly signature?: string;
+  /** Why nothing could be compared. */
+  readonly problem?: Sentence;
 }
 
 const elfMagic = [0x7f, 0x45, 0x4c, 0x46];
@@ -178,11 +180,8 @@ async function weigh(candidate: Candidate, search: ImageSearch): Promise<Weighed
     render: false,
   });
   if (result.kind !== 'answer') {
-    const detail = say`The image was not read to its end: ${result.detail}.`;
-    return {
-      candidate,
-      row: { artifact: candidate.label, verdict: 'unverifiable', evidence: [{ check: 'link-address', passed: 0, of: 0, detail }] },
-    };
+    const problem = say`The image of the artifact ${candidate.label} was not read to its end: ${result.detail}.`;
+    return { candidate, row: { artifact: candidate.label, verdict: 'unverifiable', evidence: [] }, problem };
   }
   return {
     candidate,
@@ -201,11 +200,8 @@ async function inWaves<T, R>(items: readonly T[], task: (item: T) => Promise<R>)
 function damaged(artifact: Artifact, error: unknown): Weighed {
   const told = error instanceof FormatError || (error instanceof Problem && (error.kind === 'question' || error.kind === 'unreachable'));
   if (!told) throw error;
-  const detail = say`It could not be read: ${error.message}`;
-  return {
-    candidate: undefined,
-    row: { artifact: artifact.name, verdict: 'unverifiable', evidence: [{ check: 'link-address', passed: 0, of: 0, detail }] },
-  };
+  const problem = say`The artifact ${artifact.name} could not be read: ${error.message}`;
+  return { candidate: undefined, row: { artifact: artifact.name, verdict: 'unverifiable', evidence: [] }, problem };
 }
 
 /** Where every crash lies inside the runtime that the log names, the loader's images cannot be asked for. */
@@ -280,12 +276,13 @@ export async function chooseImages(github: GitHub, artifacts: readonly Artifact[
       candidate !== undefined && Buffer.compare(candidate.main.bytes, best.candidate?.main.bytes ?? new Uint8Array()) === 0,
   );
   const tied = second !== undefined && equal.length > 1 && !sameBytes && best.row.verdict !== 'mismatch';
+  const problems = sorted.flatMap(({ problem }) => (problem === undefined ? [] : [problem]));
   const rows = sorted.map(({ row }, index) => ({
     ...row,
     verdict: tied && index < equal.length ? ('ambiguous' as const) : row.verdict,
     chosen: sorted[index] === best,
   }));
-  return finish(best.candidate, rows, search, tied ? [tie(equal)] : [], tied);
+  return finish(best.candidate, rows, search, [...(tied ? [tie(equal)] : []), ...problems], tied);
 }
 
 function tie(equal: readonly Weighed[]): Sentence {
@@ -299,11 +296,8 @@ function tie(equal: readonly Weighed[]): Sentence {
 }
 
 function noImage(weighed: readonly Weighed[], search: ImageSearch): Problem {
-  const unread = weighed.filter(({ row }) => row.evidence.some(({ check }) => check === 'link-address'));
-  const [first] = unread;
-  const detail = first?.row.evidence[0]?.detail;
-  if (first !== undefined && detail !== undefined)
-    return new Problem('question', say`The artifact ${first.row.artifact} gave no image. ${detail}`);
+  const [unread] = weighed.flatMap(({ problem }) => (problem === undefined ? [] : [problem]));
+  if (unread !== undefined) return new Problem('question', say`${unread} Build the commit again, or name another run.`);
   const mismatched = weighed.filter(({ row }) => row.verdict === 'mismatch');
   if (mismatched.length > 0) {
     return new NoneFits(

@@ -16,7 +16,8 @@ import { readQuestion } from './question.js';
 import { type FoundLog, isFatal, pickLog, type Request, readRequest } from './request.js';
 import { solve } from './solve.js';
 
-const byHand: Circumstances = { edited: false, sender: '', readOnly: false, quiet: true };
+/** Only who may write can start a workflow by hand; a waiting answer was permitted when it was asked for. */
+const byHand: Circumstances = { edited: false, sender: '', readOnly: false, quiet: true, permitted: true };
 
 function numberOf(issueUrl: string): number | undefined {
   const digits = /\/issues\/([0-9]{1,16})$/.exec(issueUrl)?.[1];

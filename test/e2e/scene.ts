@@ -38,12 +38,13 @@ export interface Scene {
   readonly run: StandInRun;
 }
 
-/** `only`: the images of the run; left out, all of the first six. */
+/** `only`: the images of the run; left out, that of the case among six. */
 export function scene(given: Parameters<typeof createStandIn>[0] = {}, only?: readonly string[]): Scene {
   const standIn = createStandIn({ now: () => Date.parse('2026-06-01T12:00:00Z'), ...given });
   addIssue(standIn, { number: 12, body: 'It worked last week.' });
   const run = addRun(standIn, { id: 9_876_543_210, headSha: 'a'.repeat(40) });
-  const names = only ?? readdirSync(`${root}fixtures/images`).slice(0, 6);
+  const others = readdirSync(`${root}fixtures/images`).filter((name) => name !== imageOfCase);
+  const names = only ?? [...others.slice(0, 5), imageOfCase];
   for (const name of names) {
     const bytes = writeZip([{ path: 'testbed/runtime/runtime.exe', bytes: fixture(`images/${name}/image.elf`) }]);
     addArtifact(standIn, { runId: run.id, name: `build-${name}`, bytes });

@@ -571,3 +571,15 @@ describe('the workflow itself is wrong', () => {
     patience,
   );
 });
+
+test(
+  'a maintainer who starts the workflow by hand may ask for somebody who may not',
+  async () => {
+    const { standIn, run } = scene({}, [imageOfCase]);
+    const comment = addComment(standIn, { number: 12, body: questionText(run) });
+    const event = dispatchEvent(standIn, origins, { 'comment-id': String(comment.id) });
+    const outcome = await start(standIn, { event, engine, inputs: { 'respond-to': 'write' } });
+    expect(outcome.outputs.verdict).toBe('match');
+  },
+  patience,
+);

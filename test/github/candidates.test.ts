@@ -152,6 +152,7 @@ test(
     const outcome = await ask(standIn, questionText(run));
     expect(outcome.outputs.verdict).toBe('match');
     expect(bodyOf(standIn)).toContain('from the artifact b-good ');
+    expect(bodyOf(standIn)).toContain('The artifact a-damaged could not be read');
   },
   patience,
 );
