@@ -26,8 +26,30 @@ export const SIZE_BLOCK4 = -5;
 export const SIZE_BLOCK = -6;
 export const SIZE_INDIRECT = -7;
 
+const UNKNOWN = -128;
+const TABLED_FORMS = 0x40;
+const tables = new Map<number, Int8Array>();
+
+/** Sizes of the standard's forms for one kind of unit. */
+function sizesOf(sizes: FormSizes): Int8Array {
+  const key = sizes.addressSize * 64 + sizes.offsetSize * 4 + (sizes.version === 2 ? 1 : 0);
+  let table = tables.get(key);
+  if (table === undefined) {
+    table = new Int8Array(TABLED_FORMS);
+    for (let form = 0; form < TABLED_FORMS; form++) table[form] = sizeOfForm(form, sizes) ?? UNKNOWN;
+    tables.set(key, table);
+  }
+  return table;
+}
+
 /** Bytes of a form, or one of the negative sizes; `undefined` for a form that is not known. */
 export function formSize(form: number, sizes: FormSizes): number | undefined {
+  if (form >= TABLED_FORMS) return sizeOfForm(form, sizes);
+  const size = sizesOf(sizes)[form] ?? UNKNOWN;
+  return size === UNKNOWN ? undefined : size;
+}
+
+function sizeOfForm(form: number, sizes: FormSizes): number | undefined {
   switch (form) {
     case D.DW_FORM_flag_present:
     case D.DW_FORM_implicit_const:
@@ -116,13 +138,13 @@ export interface AbbrevTable {
 const { min } = Math;
 
 const TAG = 0;
-const FLAGS = 1;
+export const FLAGS = 1;
 const SIBLING = 2;
-const ATTRIBUTES = 3;
+export const ATTRIBUTES = 3;
 const SKIPS = 4;
 const HEAD = 5;
-const HAS_CHILDREN = 1;
-const IS_SUBROUTINE = 2;
+export const HAS_CHILDREN = 1;
+export const IS_SUBROUTINE = 2;
 /** Numbers above this are none of the standard's and not stored as they are. */
 const BIGGEST = 0x7fffffff;
 const DENSE_CODES = 1 << 16;
@@ -140,8 +162,11 @@ export function hasChildren({ data }: AbbrevTable, place: number): boolean {
   return ((data[place + FLAGS] ?? 0) & HAS_CHILDREN) !== 0;
 }
 
-export function isSubroutine({ data }: AbbrevTable, place: number): boolean {
-  return ((data[place + FLAGS] ?? 0) & IS_SUBROUTINE) !== 0;
+/** Bytes of all attributes where none is of variable size; else -1. */
+export function fixedSize(data: Int32Array, place: number): number {
+  const skips = data[place + SKIPS] ?? 0;
+  if (skips === 0) return 0;
+  return skips === 1 ? (data[place + HEAD + 2 * (data[place + ATTRIBUTES] ?? 0)] ?? -1) : -1;
 }
 
 /** DW_AT_sibling as `ref4` with only fixed sizes before it: its distance from the first attribute; else -1. */

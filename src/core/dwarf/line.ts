@@ -74,100 +74,106 @@ export class LineReader {
     let file = 1;
     let line = 1;
     let column = 0;
-    cursor.at = header.program;
-    const emit = () => {
-      let row = count;
-      if (count > first) {
-        const before = this.addresses[count - 1] ?? 0;
-        if (address === before) row = count - 1;
-        else if (address < before) isRising = false;
-      }
-      if (row === count) {
-        if (count === this.addresses.length) this.grow();
-        if (this.made + count >= limits.lineRows) throw cursor.fail('limit', `more than ${limits.lineRows} rows in the file's line tables`);
-        count++;
-      }
-      this.addresses[row] = address;
-      this.lines[row] = line;
-      this.columns[row] = column;
-      this.fileNumbers[row] = file;
-    };
-    while (cursor.at < end) {
-      const opcode = cursor.u8();
+    const { bytes } = cursor;
+    let at = header.program;
+    let room = this.addresses.length;
+    let { addresses, lines, columns, fileNumbers } = this;
+    // One opcode in turn; what makes no row goes on at once. Short programs end before a compiler would speed the loop up: bytes are read by hand.
+    while (at < end) {
+      const opcode = bytes[at++] ?? 0;
       if (opcode >= opcodeBase) {
         if (lineRange === 0) throw cursor.fail('malformed', 'special opcode with line range 0');
         const adjusted = opcode - opcodeBase;
         const advance = (adjusted / lineRange) | 0;
         address += advance * minimumLength;
-        line += lineBase + (adjusted - advance * lineRange);
-        emit();
+        line += lineBase + adjusted - advance * lineRange;
+      } else if (opcode !== D.DW_LNS_copy) {
+        cursor.at = at;
+        switch (opcode) {
+          case 0: {
+            const length = cursor.uleb();
+            const next = cursor.at + length;
+            if (next > end) throw cursor.fail('malformed', `extended opcode of ${length} bytes, ${end - cursor.at} left`);
+            if (length === 0) break;
+            const extended = cursor.u8();
+            if (extended === D.DW_LNE_end_sequence) {
+              const low = addresses[first] ?? 0;
+              // Dropped code stands at the tombstones -1 and -2 and seems to run over into low addresses.
+              const isSound = isRising && address > low && address >= (addresses[count - 1] ?? 0) && low < 0 === address < 0;
+              if (count > first && isSound) sequences.push({ low, high: address, first, last: count });
+              else count = first;
+              first = count;
+              isRising = true;
+              address = 0;
+              file = 1;
+              line = 1;
+              column = 0;
+            } else if (extended === D.DW_LNE_set_address) {
+              address = cursor.address(length - 1);
+            } else if (extended === D.DW_LNE_define_file) {
+              const nameAt = cursor.at;
+              cursor.skipText();
+              files.nameAt.push(nameAt);
+              files.directory.push(cursor.uleb());
+              keep = end;
+            }
+            cursor.at = next;
+            break;
+          }
+          case D.DW_LNS_advance_pc:
+            address += cursor.uleb() * minimumLength;
+            break;
+          case D.DW_LNS_advance_line:
+            line += cursor.sleb();
+            break;
+          case D.DW_LNS_set_file:
+            file = cursor.uleb();
+            break;
+          case D.DW_LNS_set_column:
+            column = cursor.uleb();
+            break;
+          case D.DW_LNS_const_add_pc:
+            address += constAdd;
+            break;
+          case D.DW_LNS_fixed_advance_pc:
+            address += cursor.u16();
+            break;
+          case D.DW_LNS_negate_stmt:
+          case D.DW_LNS_set_basic_block:
+          case D.DW_LNS_set_prologue_end:
+          case D.DW_LNS_set_epilogue_begin:
+            break;
+          case D.DW_LNS_set_isa:
+            cursor.skipLeb();
+            break;
+          default: {
+            const operands = operandCounts[opcode - 1] ?? 0;
+            for (let operand = 0; operand < operands; operand++) cursor.skipLeb();
+          }
+        }
+        at = cursor.at;
         continue;
       }
-      switch (opcode) {
-        case 0: {
-          const length = cursor.uleb();
-          const next = cursor.at + length;
-          if (next > end) throw cursor.fail('malformed', `extended opcode of ${length} bytes, ${end - cursor.at} left`);
-          if (length === 0) break;
-          const extended = cursor.u8();
-          if (extended === D.DW_LNE_end_sequence) {
-            const low = this.addresses[first] ?? 0;
-            // Dropped code stands at the tombstones -1 and -2 and seems to run over into low addresses.
-            const isSound = isRising && address > low && address >= (this.addresses[count - 1] ?? 0) && low < 0 === address < 0;
-            if (count > first && isSound) sequences.push({ low, high: address, first, last: count });
-            else count = first;
-            first = count;
-            isRising = true;
-            address = 0;
-            file = 1;
-            line = 1;
-            column = 0;
-          } else if (extended === D.DW_LNE_set_address) {
-            address = cursor.address(length - 1);
-          } else if (extended === D.DW_LNE_define_file) {
-            const at = cursor.at;
-            cursor.skipText();
-            files.nameAt.push(at);
-            files.directory.push(cursor.uleb());
-            keep = end;
-          }
-          cursor.at = next;
-          break;
-        }
-        case D.DW_LNS_copy:
-          emit();
-          break;
-        case D.DW_LNS_advance_pc:
-          address += cursor.uleb() * minimumLength;
-          break;
-        case D.DW_LNS_advance_line:
-          line += cursor.sleb();
-          break;
-        case D.DW_LNS_set_file:
-          file = cursor.uleb();
-          break;
-        case D.DW_LNS_set_column:
-          column = cursor.uleb();
-          break;
-        case D.DW_LNS_const_add_pc:
-          address += constAdd;
-          break;
-        case D.DW_LNS_fixed_advance_pc:
-          address += cursor.u16();
-          break;
-        case D.DW_LNS_negate_stmt:
-        case D.DW_LNS_set_basic_block:
-        case D.DW_LNS_set_prologue_end:
-        case D.DW_LNS_set_epilogue_begin:
-          break;
-        case D.DW_LNS_set_isa:
-          cursor.skipLeb();
-          break;
-        default: {
-          const operands = operandCounts[opcode - 1] ?? 0;
-          for (let operand = 0; operand < operands; operand++) cursor.skipLeb();
-        }
+      let row = count;
+      if (count > first) {
+        const before = addresses[count - 1] ?? 0;
+        if (address === before) row = count - 1;
+        else if (address < before) isRising = false;
       }
+      if (row === count) {
+        if (count === room) {
+          this.grow();
+          ({ addresses, lines, columns, fileNumbers } = this);
+          room = addresses.length;
+          if (this.made + count >= limits.lineRows)
+            throw cursor.fail('limit', `more than ${limits.lineRows} rows in the file's line tables`);
+        }
+        count++;
+      }
+      addresses[row] = address;
+      lines[row] = line;
+      columns[row] = column;
+      fileNumbers[row] = file;
     }
     sequences.sort((one, other) => one.high - other.high);
     return {

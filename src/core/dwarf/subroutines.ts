@@ -12,16 +12,18 @@ import { FormatError } from '../bytes/format-error.js';
 import { sortedPlaces } from '../bytes/sorted-places.js';
 import { limits } from '../limits.js';
 import {
+  ATTRIBUTES,
   attributeCount,
   attributePlace,
-  hasChildren,
+  FLAGS,
+  fixedSize,
+  HAS_CHILDREN,
+  IS_SUBROUTINE,
   indirectForm,
-  isSubroutine,
   placeOf,
   siblingOf,
   skipAttributes,
   skipForm,
-  tagOf,
 } from './abbrev.js';
 import * as D from './constants.js';
 import { isAddressForm, readAddress, readUnsigned } from './form.js';
@@ -65,9 +67,12 @@ export function readSubroutines(unit: Unit, bytes: Uint8Array, sections: DebugSe
   const found: FoundRanges = { starts: [], ends: [], owners: [] };
   const open: number[] = [];
   let current = -1;
-  while (cursor.at < cursor.end) {
-    const at = cursor.at;
-    const code = cursor.uleb();
+  const { data, dense } = abbrevs;
+  const { end } = cursor;
+  // Most of a large image's time goes into this loop, and most units end before a compiler would speed it up: what is usual is done by hand.
+  for (let at = cursor.at; at < end; at = cursor.at) {
+    cursor.at = at + 1;
+    let code = bytes[at] ?? 0;
     if (code === 0) {
       const outer = open.pop();
       if (outer === undefined) break;
@@ -75,36 +80,49 @@ export function readSubroutines(unit: Unit, bytes: Uint8Array, sections: DebugSe
       if (open.length === 0) break;
       continue;
     }
-    const place = placeOf(abbrevs, code);
+    if (code >= 0x80) {
+      cursor.at = at;
+      code = cursor.uleb();
+    }
+    const place = code < dense.length ? (dense[code] ?? 0) : placeOf(abbrevs, code);
     if (place === 0) {
       cursor.at = at;
       throw cursor.fail('malformed', `abbreviation ${code} is not declared`);
     }
-    budget.attributes -= attributeCount(abbrevs, place) + 1;
+    const flags = data[place + FLAGS] ?? 0;
+    budget.attributes -= (data[place + ATTRIBUTES] ?? 0) + 1;
     if (budget.attributes < 0) spend(budget, 'attributes', 0);
-    const isOpen = hasChildren(abbrevs, place);
-    if (isSubroutine(abbrevs, place)) {
+    if ((flags & IS_SUBROUTINE) !== 0) {
       const index = dies.length;
       dies.push(unit.offset + at);
       parents.push(current);
-      inlined.push(tagOf(abbrevs, place) === D.DW_TAG_inlined_subroutine ? 1 : 0);
+      inlined.push(data[place] === D.DW_TAG_inlined_subroutine ? 1 : 0);
       readCode(cursor, place, unit, sections, found, index);
-      if (isOpen) {
-        open.push(current);
-        current = index;
+      if ((flags & HAS_CHILDREN) === 0) {
+        if (open.length === 0) break;
+        continue;
       }
-    } else if (isOpen && isC && siblingOf(abbrevs, place) >= 0 && TYPE_TAGS.has(tagOf(abbrevs, place))) {
-      cursor.at += siblingOf(abbrevs, place);
-      const sibling = cursor.u32();
-      if (sibling <= at || sibling > cursor.end)
-        throw cursor.fail('malformed', `sibling at 0x${sibling.toString(16)}, not behind its entry`);
-      cursor.at = sibling;
+      open.push(current);
+      current = index;
     } else {
-      skipAttributes(cursor, abbrevs, place, unit);
-      if (isOpen) open.push(current);
+      if ((flags & HAS_CHILDREN) !== 0) {
+        const sibling = isC && TYPE_TAGS.has(data[place] ?? 0) ? siblingOf(abbrevs, place) : -1;
+        if (sibling >= 0) {
+          cursor.at += sibling;
+          const next = cursor.u32();
+          if (next <= at || next > end) throw cursor.fail('malformed', `sibling at 0x${next.toString(16)}, not behind its entry`);
+          cursor.at = next;
+          if (open.length === 0) break;
+          continue;
+        }
+        open.push(current);
+      }
+      const fixed = fixedSize(data, place);
+      if (fixed >= 0 && fixed <= end - cursor.at) cursor.at += fixed;
+      else skipAttributes(cursor, abbrevs, place, unit);
+      if (open.length === 0) break;
     }
     if (open.length > limits.dieDepth) throw cursor.fail('limit', `entries nested ${open.length} deep`);
-    if (open.length === 0) break;
   }
   const isSmall = unit.end < 2 ** 32;
   return {
