@@ -38,3 +38,16 @@ export function prefixLearner(): PrefixLearner {
 export function shapeOf(before: string): string {
   return before.replace(/\d+/g, '0').replace(/[ \t]+/g, ' ');
 }
+
+const knownPrefix = /^(?:[>|\s]{1,16}|\[[\d\s:.,TZ+-]{3,40}\]\s{0,4}|<\d>|[\d:.,TZ+-]{8,40}\s{1,4}|TTY>\s{0,4})/;
+
+/** For lines that show no repetition: without quotes, clocks and priorities at the start. */
+export function withoutPrefix(text: string): string {
+  let rest = text;
+  for (let pieces = 0; pieces < 4; pieces += 1) {
+    const found = knownPrefix.exec(rest);
+    if (found === null) break;
+    rest = rest.slice(found[0].length);
+  }
+  return rest;
+}

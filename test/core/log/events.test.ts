@@ -169,6 +169,13 @@ describe('halts', () => {
     expect(more).toEqual([]);
   });
 
+  test.each(['> ', '[2024-01-02 03:04:05.678] ', '<4>[   12.345678] ', '03:04:05.678  ', 'TTY> ', '  | '])(
+    'without the prefix %j',
+    (prefix) => {
+      expect(events(`${prefix}unhandled crx, halting!`).map((event) => event.text)).toEqual(['unhandled crx, halting!']);
+    },
+  );
+
   test('the header of a dump is a crash and no halt', () => {
     const log = readLog(newlineFirst([...boot, ...dumpLines(crashSpec('amd64'))]));
     expect(log.events).toEqual([]);

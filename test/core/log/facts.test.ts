@@ -49,6 +49,12 @@ describe('the machine', () => {
     expect(readLog(newlineLast(boot.map((line) => line.replace('an Intel', 'an AMD')))).facts.vendor).toBe('amd');
   });
 
+  test('half a number is none', () => {
+    const { stackTops, vmcs } = facts('AP(0x05): My RSP is 0x000000001d98', 'CPU(0x03): vcpu->vmcs.guest_RIP=0xffffffff8100');
+    expect(stackTops.map(({ cpu }) => cpu)).toEqual(['00', '0a']);
+    expect(vmcs).toEqual([]);
+  });
+
   test('MSR prints of every form', () => {
     const { msrs } = facts(
       'CPU(0x04): RDMSR(0x00000480) = 0x00da04000000000f',

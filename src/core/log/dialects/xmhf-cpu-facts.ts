@@ -11,7 +11,7 @@ import { type RowTable, rowTable } from './row.js';
 export const cpuFactRows: RowTable<FactState> = rowTable([
   {
     probe: 'vcpu->',
-    pattern: /vcpu->(vmcs\.)?([A-Za-z][A-Za-z0-9_]{0,60}(?:\[[0-9a-f]{1,2}\])?)=0x([0-9a-f]{16}|[0-9a-f]{8})/y,
+    pattern: /vcpu->(vmcs\.)?([A-Za-z][A-Za-z0-9_]{0,60}(?:\[[0-9a-f]{1,2}\])?)=0x([0-9a-f]{16}|[0-9a-f]{8}(?![0-9a-f]))/y,
     worth: 1,
     take: (state, match, { line, cpu }) => {
       const [, inVmcs, name = '', digits] = match;
@@ -22,7 +22,7 @@ export const cpuFactRows: RowTable<FactState> = rowTable([
   {
     probe: '(0x',
     pattern:
-      /\(0x([0-9a-f]{4})\) (:?VMCS(?:01|02|12)?[:.]|Nested VMEXIT: )([A-Za-z][A-Za-z0-9_]{0,60}) = 0x([0-9a-f]{16}|[0-9a-f]{8}|[0-9a-f]{4})/y,
+      /\(0x([0-9a-f]{4})\) (:?VMCS(?:01|02|12)?[:.]|Nested VMEXIT: )([A-Za-z][A-Za-z0-9_]{0,60}) = 0x([0-9a-f]{16}|[0-9a-f]{8}(?![0-9a-f])|[0-9a-f]{4}(?![0-9a-f]))/y,
     worth: 1,
     take: (state, match, { line, cpu }) => {
       const space = (match[2] ?? '').replace(/[:. ]+/g, ' ').trim();

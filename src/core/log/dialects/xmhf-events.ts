@@ -6,6 +6,7 @@
  */
 import { limits } from '../../limits.js';
 import type { LogEventKind } from '../crash-log.js';
+import { withoutPrefix } from '../line-prefix.js';
 import { addEvent, type EventState } from './event-state.js';
 import { ofCpu } from './fact-state.js';
 import { type Row, type RowContext, type RowTable, rowTable } from './row.js';
@@ -50,7 +51,7 @@ function halt(probe: string, pattern: RegExp, worth = 1): Row<EventState> {
 /** From the CPU label, or not far before the words, to the line's end. */
 function wholeLine(context: RowContext): string {
   const start = labelBefore(context) ?? max(0, context.at - farthestLabel);
-  return context.text.slice(start, start + limits.stringBytes).trim();
+  return withoutPrefix(context.text.slice(start, start + limits.stringBytes)).trim();
 }
 
 function guest(kind: LogEventKind, probe: string, pattern: RegExp): Row<EventState> {

@@ -123,6 +123,8 @@ export const factRows: RowTable<FactState> = rowTable([
     take: (state, match, { line, text, at }) => {
       // `BSP(0x00): ` or `AP(0x04): `
       if (text.charAt(at - 1) !== 'A' && text.charAt(at - 1) !== 'S') return;
+      // Half of sixteen digits is no address.
+      if (match[2] === 'R' && (match[3] ?? '').length < 16) return;
       state[match[2] === 'R' ? 'amd64' : 'i386'] += 1;
       keep(state, state.stackTops, { cpu: match[1] ?? '', value: number(match[3]), line });
     },
