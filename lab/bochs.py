@@ -39,6 +39,8 @@ class Symbols:
                 continue
             best[int(parts[0], 16)] = parts[-1]
         self.starts = sorted(best)
+        stubs = [at for at in self.starts if best[at].startswith('exception_stub_')]
+        self.stubs = (stubs[0], next(at for at in self.starts if at > stubs[-1]))
         self.names = best
 
     def name(self, address):
@@ -54,7 +56,6 @@ class Symbols:
 STACK_BOTTOMS = ('enter_common', 'gotvcpu', 'intercept_entry')
 
 TRACE = re.compile(rb'^\((\d+)\)\.\[\d+\] \[[^\]]*\] ([0-9a-f]+):([0-9a-f]+) \([^)]*\): (\S+)[^;]*; ([0-9a-f]+)')
-EVENT = re.compile(rb'^CPU (\d+): (Interrupt|Exception) 0x([0-9a-f]+)')
 
 
 class Calls:
@@ -68,6 +69,9 @@ class Calls:
         self.snapshot = None
 
     def step(self, pc, mnemonic, length):
+        first, end = self.symbols.stubs
+        if first <= pc < end and not first <= (self.last or 0) < end:
+            self.enter_stub(int(self.symbols.name(pc).rpartition('_')[2]))
         if self.pending is not None:
             kind, source, after = self.pending
             self.pending = None
@@ -82,8 +86,6 @@ class Calls:
                     self.stack[-1]['tails'].append(self.symbols.name(source))
             elif kind == 'return' and self.stack:
                 self.stack.pop()
-            elif kind == 'event':
-                self.stack.append({'kind': 'event', 'at': source, 'vector': after, 'tails': []})
         if mnemonic == b'call':
             self.pending = ('call', pc, pc + length)
         elif mnemonic.startswith(b'j'):
@@ -95,17 +97,21 @@ class Calls:
                 pass
         self.last = pc
 
-    def event(self, vector):
-        # An NMI finds the named instruction not yet begun: the trace names it before the CPU looks for what interrupts it.
-        # Any other event belongs to what follows: a call or return whose target cannot be fetched has itself been done.
+    def enter_stub(self, vector):
+        """An exception or interrupt: the trace shows it by where the CPU goes on.
+
+        An NMI finds the instruction named last not yet begun. Any other vector belongs to what follows it: a call or return
+        whose target cannot be fetched, or is stopped at by DR0, has itself been done.
+        """
         if vector != 2 and self.pending is not None:
             kind, source, after = self.pending
             if kind == 'call':
                 self.stack.append({'kind': 'call', 'at': source, 'return': after, 'tails': []})
             elif kind == 'return' and self.stack:
                 self.stack.pop()
+        self.pending = None
         self.snapshot = {'vector': vector, 'pc': self.last, 'stack': [dict(e, tails=list(e['tails'])) for e in self.stack]}
-        self.pending = ('event', self.last, vector)
+        self.stack.append({'kind': 'event', 'at': self.last, 'vector': vector, 'tails': []})
 
 
 def spawn(arguments):
@@ -173,10 +179,6 @@ def main():
                             if cpu not in calls:
                                 calls[cpu] = Calls(symbols)
                             calls[cpu].step(int(m.group(3), 16), m.group(4), len(m.group(5)) // 2)
-                            continue
-                        m = EVENT.match(line)
-                        if m and int(m.group(1)) in calls:
-                            calls[int(m.group(1))].event(int(m.group(3), 16))
             now = time.time()
             if now - checked < 0.3:
                 continue

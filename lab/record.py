@@ -165,14 +165,43 @@ def expand(frames, lines):
     return stack
 
 
+def compare(frames, stack, gdb_frames, text_range):
+    """Whether gdb names the same functions, and those it names.
+
+    Without an end of its own gdb's chain runs on into the VCPU pointer at the bottom of the stack: those frames are left out.
+    Tail calls leave nothing that gdb could see.
+    """
+    ours = [base_name(s['function']) for s in stack if not frames[s['frame']]['synthetic']]
+    if frames[0]['symbol'] is None:
+        ours.insert(0, None)
+    theirs = list(gdb_frames)
+    while len(theirs) > len(ours) and not in_range(int(theirs[-1]['pc'], 16), text_range):
+        theirs.pop()
+    names = [base_name(f['function']) for f in theirs]
+    return ours == names, names
+
+
+def name_assertion(case):
+    """The function of a failed condition bears the name of the copy that faulted right after it."""
+    for crash in case['crashes']:
+        if case['assertion'] is not None and crash['stack'] and base_name(crash['stack'][0]['function']) == base_name(case['assertion']['function']):
+            case['assertion']['function'] = crash['stack'][0]['function']
+
+
 def restack(fixtures):
-    """Works `stack` out anew from `frames` and the recorded answers, for every case."""
+    """Works `stack` and `gdbAgrees` out anew from `frames` and the recorded answers, for every case."""
     for slug in sorted(os.listdir(f'{fixtures}/cases')):
         path = f'{fixtures}/cases/{slug}/case.json'
+        if not os.path.exists(path):
+            continue
         case = json.load(open(path))
         lines = Lines(f"{fixtures}/images/{case['image']}/llvm-symbolizer.jsonl.gz")
         for crash in case['crashes']:
             crash['stack'] = expand(crash['frames'], lines)
+            by_gdb = next(t['frames'] for t in json.load(open(f'{fixtures}/cases/{slug}/gdb.json')) if t['cpu'] == crash['cpu'])
+            text_range = (lines.runs[0]['first'], lines.runs[-1]['last'] + 1)
+            crash['gdbAgrees'], _ = compare(crash['frames'], crash['stack'], by_gdb, text_range)
+        name_assertion(case)
         open(path, 'w').write(compact(case) + '\n')
 
 
@@ -236,16 +265,10 @@ def record_case(a, fixtures):
             gdb_frames = next(t['frames'] for t in by_gdb if t['cpu'] == cpu)
             problems = find_slots(frames, dump, arch, gdb_frames)
             stack = expand(frames, lines)
-            ours = [base_name(s['function']) for s in stack if not frames[s['frame']]['synthetic']]
-            if frames[0]['symbol'] is None:
-                ours.insert(0, None)
-            theirs = [base_name(f['function']) for f in gdb_frames]
-            # Without an end of its own the chain runs on into the VCPU pointer at the bottom of the stack.
-            while len(theirs) > len(ours) and theirs[-1] is None:
-                theirs.pop()
+            agrees, theirs = compare(frames, stack, gdb_frames, text_range)
             instruction = instruction_at(f'{image_directory}/image.elf', dump['pc'])
             crash = {'cpu': cpu, 'vector': dump['vector'], 'pc': hex(dump['pc']), 'instruction': instruction, 'frames': frames,
-                     'stack': stack, 'stop': a.stop, 'gdbAgrees': ours == theirs}
+                     'stack': stack, 'stop': a.stop, 'gdbAgrees': agrees}
             if problems:
                 crash['problems'] = problems
             case['crashes'].append(crash)
@@ -253,7 +276,8 @@ def record_case(a, fixtures):
                 crash['msr'] = hex(dump['registers']['rcx' if arch == 'amd64' else 'ecx'] & 0xffffffff)
                 case['msr'] = case['msr'] or crash['msr']
             print(cpu, dump['vector'], hex(dump['pc']), instruction, ' < '.join(str(s['function']) + ('*' if s['inlined'] else '') for s in stack),
-                  '' if ours == theirs else f'\n   gdb: {theirs}', problems or '')
+                  '' if agrees else f'\n   gdb: {theirs}', problems or '')
+    name_assertion(case)
     with open(f'{target}/case.json', 'w') as out:
         out.write(compact(case) + '\n')
     shutil.rmtree(scratch)

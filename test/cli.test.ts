@@ -118,8 +118,8 @@ describe('report', () => {
 
 describe('lookup', () => {
   test('prints what llvm-symbolizer --inlining prints', () => {
-    // llvm-symbolizer 14.0.6: llvm-symbolizer --obj=image.elf 0x10200f74 0x1
-    expect(run(['lookup', '--image', image, '0x10200f74', '0x1'])).toEqual({
+    // llvm-symbolizer 14.0.6: llvm-symbolizer --obj=image.elf 0x10200f92 0x1
+    expect(run(['lookup', '--image', image, '0x10200f92', '0x1'])).toEqual({
       status: 0,
       out: 'rdmsr64\n/testbed/include/x86.h:21:3\n\n??\n??:0:0\n\n',
       err: '',
@@ -127,10 +127,10 @@ describe('lookup', () => {
   });
 
   test('looks a return address up one byte before and prints the original', () => {
-    const { out } = run(['lookup', '--image', image, '--json', '--return-addresses', '0x1020100c']);
+    const { out } = run(['lookup', '--image', image, '--json', '--return-addresses', '0x1020102a']);
     expect(JSON.parse(out)).toEqual([
       {
-        address: '0x1020100c',
+        address: '0x1020102a',
         functions: [{ name: 'read_window', inlined: false, file: '/testbed/runtime/vmx.c', line: 20, column: 17 }],
         symbol: 'read_window',
         offset: 37,
@@ -139,8 +139,8 @@ describe('lookup', () => {
   });
 
   test('reads addresses from standard input, in the order asked', () => {
-    const { out } = run(['lookup', '--image', image, '--json', '-'], '0x1020100b\n\n10200f74\n');
-    expect(JSON.parse(out).map(({ address }: { address: string }) => address)).toEqual(['0x1020100b', '0x10200f74']);
+    const { out } = run(['lookup', '--image', image, '--json', '-'], '0x10201029\n\n10200f92\n');
+    expect(JSON.parse(out).map(({ address }: { address: string }) => address)).toEqual(['0x10201029', '0x10200f92']);
   });
 
   test('ends with 1 where no address is covered', () => {
