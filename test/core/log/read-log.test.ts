@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { limits } from '../../../src/core/limits.js';
 import type { CpuCrash, CrashLog, DamageKind } from '../../../src/core/log/crash-log.js';
 import { readLog } from '../../../src/core/log/read-log.js';
 import { plain } from '../../../src/core/sentence.js';
@@ -366,6 +367,22 @@ test('a logger that looks like a tag before the state of a guest is no crash', (
   const log = readLog(newlineLast([...bootLines({ arch: 'i386' }), ...guest].map((line) => `[07] ${line}`)));
   expect(log.crashes).toEqual([]);
   expect(log.events).toHaveLength(1);
+});
+
+test('dumps beyond the limit are counted', () => {
+  const lines = Array.from({ length: limits.crashes + 2 }, () => dumpLines(crashSpec('i386')).slice(0, 20)).flat();
+  const log = readLog(newlineLast(lines));
+  expect(log.crashes).toHaveLength(limits.crashes);
+  const tooMany = log.damage.filter((damage) => damage.kind === 'too-many').map((damage) => plain(damage.detail));
+  expect(tooMany.some((sentence) => sentence.includes('2 dumps more'))).toBe(true);
+});
+
+test('a function before the header of 2012', () => {
+  const spec = withoutErrorCode(crashSpec('i386', '00', { header: 'none', untagged: true }));
+  const lines = dumpLines(spec).map((line, index) => (index < 2 ? `some_handler: ${line}` : line));
+  const log = readLog(newlineFirst(lines));
+  expectWhole(only(log), spec);
+  expect(log.damage).toEqual([]);
 });
 
 describe('damage is named', () => {

@@ -63,7 +63,7 @@ export function dumpScan(): DumpScan {
     if (current === undefined && (kind === 'stack-end' || kind === 'stack-begin' || (kind !== 'header' && read.faults.length > 0)))
       return undefined;
     if (dumps.length >= limits.crashes) {
-      left += 1;
+      if (kind === 'header') left += 1;
       open.delete(cpu);
       return undefined;
     }

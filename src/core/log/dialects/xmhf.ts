@@ -98,7 +98,8 @@ export function xmhfReader(): DialectReader {
         detail: say`Control characters or invisible ones stand in ${oddLines} lines; they are left out for reading.`,
       });
     }
-    const real = scan.dumps.filter(isDump);
+    events.events.sort((a, b) => a.line - b.line);
+    const real = scan.dumps.filter(isDump).sort((a, b) => a.line - b.line);
     const arch = archOfLog(real, facts);
     const printsErrorCodes = real.some((dump) => dump.recordLines.has('error-code'));
     const crashes = real.map((dump) =>
