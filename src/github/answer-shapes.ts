@@ -49,6 +49,18 @@ const checks: ReadonlyMap<string, Check> = new Map([
   [`GET ${repository}/actions/runs/{run_id}`, run],
   [`GET ${repository}/actions/runs/{run_id}/artifacts`, (data: unknown) => every(artifact)(at(data, 'artifacts'))],
   [`GET ${repository}/actions/jobs/{job_id}`, (data: unknown) => id(at(data, 'run_id')) !== undefined],
+  [
+    `GET ${repository}/git/trees/{tree_sha}`,
+    (data: unknown) => typeof at(data, 'truncated') === 'boolean' && every((one) => record(one) !== undefined)(at(data, 'tree')),
+  ],
+  [
+    `GET ${repository}/compare/{basehead}`,
+    (data: unknown) =>
+      typeof at(data, 'total_commits') === 'number' &&
+      text(at(data, 'status')) !== undefined &&
+      text(at(data, 'base_commit', 'sha')) !== undefined &&
+      every((one) => text(at(one, 'sha')) !== undefined && text(at(one, 'commit', 'message')) !== undefined)(at(data, 'commits')),
+  ],
   [`GET ${repository}/commits/{ref}`, (data: unknown) => every((parent) => text(at(parent, 'sha')) !== undefined)(at(data, 'parents'))],
   [
     `GET ${repository}/collaborators/{username}/permission`,

@@ -11,15 +11,16 @@ import { readFile } from './attachments.js';
 import { ApiRefusal, type GitHub } from './client.js';
 import { answersTo, type Comment, listComments, ownLogin } from './comments.js';
 import type { Environment } from './environment.js';
-import type { Asked } from './event.js';
+import type { Asked, QuestionKey } from './event.js';
 import type { Inputs } from './inputs.js';
 import type { LinkReader } from './links.js';
 import type { Log } from './log.js';
 import { Problem } from './problem.js';
 import { isCurrent, type Posted, publish, react, withdraw } from './publish.js';
+import { sortMentions } from './question.js';
 import { continuation, joinNeighbours, questionBefore, type Request, readRequest, type Surroundings } from './request.js';
 import type { Runner } from './runner.js';
-import { notice, type Solution, solve } from './solve.js';
+import { notice, type Solution, type Solver, solve } from './solve.js';
 import type { Net } from './transfer.js';
 
 export interface Session {
@@ -62,7 +63,7 @@ export function surroundings(session: Session, asked: Asked | undefined): Surrou
 }
 
 /** Another's token for signed addresses: hidden in our lines and in the runner's. */
-export function hider(session: Session): (address: string) => Promise<void> {
+function hider(session: Session): (address: string) => Promise<void> {
   return async (address) => {
     session.log.hide(address);
     await session.runner.mask(address);
@@ -186,9 +187,10 @@ async function answerRequest(
     const { comments, login } = await around;
     if (answersTo(comments, asked.key, login).length > 0) return session.log.note(say`It was told already that the text is needed.`);
   }
-  const whole = await withNeighbours(asked, request, around);
-  const solver = { github, inputs: session.inputs, tool: session.tool, engine: session.engine, hide: hider(session) };
-  const solution = permitted ? await solve(solver, whole, asked.key) : notice(asked.key, [notPermitted(session)], session.tool);
+  const whole = withInputs(session, await withNeighbours(asked, request, around));
+  const { solution, fault } = permitted
+    ? await attempt(session, whole, asked.key)
+    : { solution: notice(asked.key, [notPermitted(session)], session.tool) };
   let posted: Posted | undefined;
   if (mayComment) {
     const { comments, login } = await around;
@@ -200,7 +202,34 @@ async function answerRequest(
   }
   await writeResults(session, solution, posted);
   if (posted !== undefined) session.log.note(say`Answered at ${posted.url}.`);
+  if (fault !== undefined) throw fault;
   if (solution.failure !== undefined) throw solution.failure;
+}
+
+/** The run that the workflow names wins over one in the text. */
+export function withInputs({ inputs }: Session, request: Request): Request {
+  if (inputs.runId === undefined) return request;
+  return { ...request, runs: sortMentions([{ kind: 'run', id: inputs.runId, from: 'input' }, ...request.runs]) };
+}
+
+const ownFault = say`This tool failed while it worked on the log. That is a fault of the tool, not of the question; the log of the workflow's run says more.`;
+
+/** A fault of ours leaves nobody waiting: it is told in the answer, and fails the step after that. */
+async function attempt(
+  session: Session,
+  request: Request,
+  key: QuestionKey,
+): Promise<{ readonly solution: Solution; readonly fault?: Error }> {
+  try {
+    return { solution: await solve(await solverOf(session), request, key) };
+  } catch (error) {
+    if (error instanceof Problem || error instanceof ApiRefusal) throw error;
+    return { solution: notice(key, [ownFault], session.tool), fault: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
+
+export async function solverOf(session: Session): Promise<Solver> {
+  return { github: await session.github(), inputs: session.inputs, tool: session.tool, engine: session.engine, hide: hider(session) };
 }
 
 async function standing(github: GitHub, asked: Asked): Promise<{ readonly comments: readonly Comment[]; readonly login: string }> {

@@ -13,7 +13,6 @@ import { Problem } from './problem.js';
 import { type Exchange, exchange, type Net, TransferFault } from './transfer.js';
 
 const bodyCap = 5 * 1024 * 1024;
-const tries = 4;
 const longestWait = 60_000;
 /** Of all waits of one process. */
 const waitBudget = 150_000;
@@ -22,7 +21,20 @@ const redirects = 3;
 export interface CallCount {
   reads: number;
   writes: number;
+  /** Calls left in the rate limit, by the last answer that told. */
+  remaining?: number;
 }
+
+export interface Patience {
+  /** How often a read is sent. */
+  readonly tries: number;
+  /** Longest single wait for a rate limit, in milliseconds. */
+  readonly longestWait: number;
+}
+
+export const patient: Patience = { tries: 4, longestWait };
+/** For what the answer can do without: asked once. */
+export const impatient: Patience = { tries: 1, longestWait: -1 };
 
 function bodyText(answer: Exchange): string {
   return new TextDecoder().decode(answer.body.subarray(0, 4096));
@@ -70,7 +82,18 @@ function unreachable(detail: string, cause?: unknown): Problem {
   );
 }
 
-export function createApiFetch(net: Net, environment: Environment, count: CallCount): typeof globalThis.fetch {
+function noteRemaining(count: CallCount, headers: Headers): void {
+  const resource = headers.get('x-ratelimit-resource') ?? 'core';
+  const left = headers.get('x-ratelimit-remaining');
+  if (resource === 'core' && left !== null && /^[0-9]{1,9}$/.test(left)) count.remaining = Number(left);
+}
+
+export function createApiFetch(
+  net: Net,
+  environment: Environment,
+  count: CallCount,
+  { tries, longestWait }: Patience = patient,
+): typeof globalThis.fetch {
   let waited = 0;
   const wait = async (milliseconds: number): Promise<boolean> => {
     if (waited + milliseconds > waitBudget) return false;
@@ -84,6 +107,7 @@ export function createApiFetch(net: Net, environment: Environment, count: CallCo
       if (isRead) count.reads += 1;
       else count.writes += 1;
       const answer = await exchange(net, url, init, bodyCap);
+      noteRemaining(count, answer.headers);
       const asked = limitWait(answer, net.clock.now());
       if (asked === undefined) return answer;
       // jitter on top only: never earlier than asked

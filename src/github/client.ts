@@ -7,7 +7,7 @@
 import type { Octokit } from '@octokit/rest';
 import { say } from '../core/sentence.js';
 import { hasShape } from './answer-shapes.js';
-import { type CallCount, createApiFetch } from './api-fetch.js';
+import { type CallCount, createApiFetch, type Patience, patient } from './api-fetch.js';
 import type { Environment } from './environment.js';
 import { at, text } from './json.js';
 import { Problem } from './problem.js';
@@ -17,9 +17,12 @@ export interface GitHub {
   readonly environment: Environment;
   readonly net: Net;
   readonly rest: Octokit['rest'];
+  /** A GraphQL query: reads only, though it is sent as POST. Answers the whole body, `data` and `errors`. */
+  readonly graphql: (query: string, variables: Readonly<Record<string, unknown>>) => Promise<unknown>;
   readonly repository: { readonly owner: string; readonly repo: string };
   readonly token: string;
   readonly count: CallCount;
+  readonly userAgent: string;
 }
 
 /** An answer of 400 and more that is no fault of the line, the limit or the token. */
@@ -75,7 +78,18 @@ function refusal(error: unknown): unknown {
   return new ApiRefusal(error.status, message);
 }
 
-export async function connect(environment: Environment, token: string, net: Net, userAgent: string): Promise<GitHub> {
+/** On github.com beside the REST API, on a server of one's own under `/api`. */
+function graphqlUrl({ apiUrl }: Environment): string {
+  return `${apiUrl.replace(/\/api\/v3$/, '/api')}/graphql`;
+}
+
+export async function connect(
+  environment: Environment,
+  token: string,
+  net: Net,
+  userAgent: string,
+  patience: Patience = patient,
+): Promise<GitHub> {
   const { Octokit } = await import('@octokit/rest');
   const count: CallCount = { reads: 0, writes: 0 };
   const quiet = (): void => undefined;
@@ -83,7 +97,7 @@ export async function connect(environment: Environment, token: string, net: Net,
     auth: token,
     baseUrl: environment.apiUrl,
     userAgent,
-    request: { fetch: createApiFetch(net, environment, count) },
+    request: { fetch: createApiFetch(net, environment, count, patience) },
     // Octokit would print addresses and headers
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
   });
@@ -103,8 +117,13 @@ export async function connect(environment: Environment, token: string, net: Net,
     environment,
     net,
     rest: octokit.rest,
+    graphql: async (query, variables) => {
+      const { data } = await octokit.request({ method: 'POST', url: graphqlUrl(environment), query, variables });
+      return data;
+    },
     repository: { owner: environment.owner, repo: environment.repo },
     token,
     count,
+    userAgent,
   };
 }

@@ -5,7 +5,7 @@
  */
 import { readLog } from '../core/log/read-log.js';
 import { say } from '../core/sentence.js';
-import { answerQuestion, type Circumstances, hider, type Session, surroundings, writeResults } from './answer.js';
+import { answerQuestion, type Circumstances, type Session, solverOf, surroundings, withInputs, writeResults } from './answer.js';
 import { ApiRefusal, type GitHub } from './client.js';
 import { answersTo, type Comment, commentOf, listComments, ownLogin } from './comments.js';
 import { type Asked, askedOf, type QuestionKey } from './event.js';
@@ -135,10 +135,12 @@ async function answerLog(session: Session, text: string): Promise<void> {
   const { found, request } = await logOfInput(session, text);
   const github = await session.github();
   const key: QuestionKey | undefined = inputs.issueNumber === undefined ? undefined : { kind: 'issue', id: inputs.issueNumber };
-  const runs =
-    inputs.runId === undefined ? request.runs : [{ kind: 'run' as const, id: inputs.runId, from: 'input' as const }, ...request.runs];
-  const whole: Request = { ...request, runs, why: found === undefined ? 'command' : 'crash', ...(found === undefined ? {} : { found }) };
-  const solution = await solve({ github, inputs, tool: session.tool, engine: session.engine, hide: hider(session) }, whole, key);
+  const whole = withInputs(session, {
+    ...request,
+    why: found === undefined ? 'command' : 'crash',
+    ...(found === undefined ? {} : { found }),
+  });
+  const solution = await solve(await solverOf(session), whole, key);
   let posted: Awaited<ReturnType<typeof publish>> | undefined;
   if (inputs.comment && key !== undefined) {
     const [comments, login] = await Promise.all([listComments(github, key.id, undefined), ownLogin(github)]);

@@ -583,3 +583,66 @@ test(
   },
   patience,
 );
+
+test(
+  'our answer, quoted by a person, is no question',
+  async () => {
+    const assertion = "Fatal: Halting! Condition 'vcpu->isbsp' failed, line 42, file arch/x86/vmx/part.c";
+    for (const log of [caseLog, `${caseLog}\n${assertion}`, caseLog.split('\n').slice(0, 9).join('\n') + assertion]) {
+      const { standIn, run } = scene({}, [imageOfCase]);
+      await asked(standIn, questionText(run, log));
+      const [answer] = answers(standIn);
+      const quoted = (answer?.body ?? '')
+        .split('\n')
+        .map((line) => `> ${line}`)
+        .join('\n');
+      const outcome = await asked(standIn, `${quoted}\n\nThanks, that helps.`);
+      expect(answers(standIn)).toHaveLength(1);
+      expect(outcome.recorded.filter(({ asked: one }) => one.method !== 'GET')).toEqual([]);
+    }
+  },
+  patience,
+);
+
+test(
+  "the workflow's run-id wins over the one in the text",
+  async () => {
+    const { standIn, run } = scene({}, [imageOfCase]);
+    const outcome = await asked(standIn, questionText({ id: 1_111_111_111 }), { inputs: { 'run-id': String(run.id) } });
+    expect(outcome.outputs.verdict).toBe('match');
+    expect(wordsOf(standIn)).toContain(`The run ${run.id} is named by the workflow's input.`);
+    expect(outcome.recorded.filter(({ asked: one }) => one.path.includes('1111111111'))).toEqual([]);
+  },
+  patience,
+);
+
+test(
+  'a fault of the tool is told in the answer and fails the step',
+  async () => {
+    const { standIn, run } = scene({}, [imageOfCase]);
+    const outcome = await asked(standIn, questionText(run), { engine: async () => ({ kind: 'fault', detail: 'x is not a function' }) });
+    expect(outcome.status).toBe(1);
+    expect(outcome.printed).toContain('::error::This is a fault of the tool itself: Error: x is not a function');
+    expect(wordsOf(standIn)).toContain('This tool failed while it worked on the log.');
+    expect(wordsOf(standIn)).not.toContain('x is not a function');
+    expect(standIn.reactions.map(({ content }) => content)).toEqual(['eyes', 'confused']);
+  },
+  patience,
+);
+
+test(
+  'an image that is too complex costs the image, a log that is costs the report, never the answer',
+  async () => {
+    const { standIn, run } = scene({}, [imageOfCase]);
+    const heavy = async (input: Parameters<typeof engine>[0]) =>
+      input.images.length > 0 ? ({ kind: 'too-complex', detail: 'it took longer than 60 s' } as const) : engine(input);
+    const outcome = await asked(standIn, questionText(run), { engine: heavy });
+    expect(outcome.status).toBe(0);
+    expect(wordsOf(standIn)).toContain('The image testbed/runtime/runtime.exe is too complex or damaged: it took longer than 60 s.');
+    expect(outcome.outputs['crash-count']).toBe('4');
+    const none = scene({}, [imageOfCase]);
+    await asked(none.standIn, questionText(run), { engine: async () => ({ kind: 'too-complex', detail: 'it took longer than 60 s' }) });
+    expect(wordsOf(none.standIn)).toContain('The log is too complex or damaged: it took longer than 60 s.');
+  },
+  patience,
+);
