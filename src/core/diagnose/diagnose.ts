@@ -135,7 +135,9 @@ function sameElsewhere(cpus: readonly string[]): string {
   // Old builds print no CPU.
   if (cpus.includes('')) return cpus.length === 1 ? 'The same in one more dump.' : `The same in ${cpus.length} more dumps.`;
   const more = cpus.length - shownCpus;
-  return `The same on CPU ${cpus.slice(0, shownCpus).join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
+  const named = [...cpus].sort().slice(0, shownCpus);
+  if (more > 0) return `The same on CPUs ${named.join(', ')} and ${more} more.`;
+  return named.length === 1 ? `The same on CPU ${named[0]}.` : `The same on CPUs ${named.slice(0, -1).join(', ')} and ${named.at(-1)}.`;
 }
 
 /** The boot that ended last is the one that is asked about; within it the first crash is the nearest to the cause. */

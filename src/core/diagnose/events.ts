@@ -55,6 +55,7 @@ export function eventFinding(log: CrashLog, event: LogEvent, index: number): Ver
 
 /** `0 && "text"`: the author's own words stand in the condition. */
 function assertionSays(condition: string | undefined): readonly Sentence[] {
+  if (condition?.trim() === '0') return [say`The condition is always false: the code says that this place is never to be reached.`];
   const words = condition === undefined ? undefined : /^\s*0\s*&&\s*"(.{1,200}?)(?:\\n)?"\s*$/.exec(condition)?.[1];
   return words === undefined ? [] : [say`The condition is always false; the code says why it stops: ${words}.`];
 }

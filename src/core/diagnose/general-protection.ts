@@ -40,7 +40,9 @@ export function protectionFault(context: CrashContext): Verdict | undefined {
   if (errorCode !== undefined && selector !== undefined) {
     const explanation: Sentence[] = [];
     if (selector.table === 'idt') {
-      explanation.push(say`The CPU could not use that gate: it lies beyond the IDT limit, or has the wrong type.`);
+      explanation.push(
+        say`The CPU refused that gate. It does so for one beyond the IDT limit or of the wrong type; the log does not show which.`,
+      );
       explanation.push(...elsewhere(context, selector.index));
     } else if (instruction !== undefined) {
       explanation.push(...causeSentences(context, vector));

@@ -6,6 +6,7 @@
  */
 import { hex } from '../addresses.js';
 import type { LogEvent } from '../log/crash-log.js';
+import { functionName } from '../report/signature.js';
 import { type Sentence, say } from '../sentence.js';
 import { causesOf } from './certain-cause.js';
 import {
@@ -37,7 +38,7 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
   }
   if (instruction === undefined) {
     if (assertion !== undefined) {
-      const claim = say`${'#UD'} right after an assertion: most likely the trap that the assertion executes`;
+      const claim = say`${'#UD'} is the trap that the failed assertion executes`;
       return verdict({ ...base, grade: 'likely', claim, explanation: [], evidence: assertionEvidence });
     }
     const at = crash.fault.pc === undefined ? say`` : say` at ${hex(crash.fault.pc)}`;
@@ -50,7 +51,8 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
   const text = instruction.instruction.text();
   const evidence = [instructionEvidence(instruction), ...assertionEvidence];
   if (instruction.instruction.flow === 'stop') {
-    const [name] = innermostFunctions(context.frames);
+    const [innermost] = innermostFunctions(context.frames);
+    const name = innermost === undefined ? undefined : functionName(innermost);
     const explanation: Sentence[] = [
       say`${text} is put there on purpose: by an assertion, a BUG macro or ${'abort()'}, or by the compiler where code can only be reached by an error, such as a division by zero or the use of a null pointer.`,
     ];

@@ -7,7 +7,7 @@
 import { hex } from '../addresses.js';
 import { type Sentence, say } from '../sentence.js';
 import type { CrashContext } from './crash-context.js';
-import type { Evidence } from './diagnosis.js';
+import type { Evidence, Grade } from './diagnosis.js';
 import { inputName, type RowExistence } from './existence.js';
 import { illegalValue, valueByBitNames } from './msr-value.js';
 
@@ -32,6 +32,7 @@ export interface Story {
   readonly access: 'read' | 'write' | undefined;
   readonly value: bigint | undefined;
   readonly isGuest: boolean;
+  readonly grade: Grade;
 }
 
 export interface Told {
@@ -63,14 +64,13 @@ export function tell(context: CrashContext, story: Story): Told {
       explanation.push(disagreement(row, printed?.unavailable === true));
     }
     if (row.rule.worth === 'unknown') {
-      unknown.push(wouldSettle(row));
+      // an access that faults in any case has its reason already
+      if (context.crash.fault.vector !== pageFault && !refusedAnyway(context, story, row)) unknown.push(wouldSettle(row));
       if (access === 'read' && !story.isGuest && row.row.access !== 'wo') {
         explanation.push(say`RDMSR in the hypervisor faults where the CPU, or a hypervisor around it, does not offer the MSR.`);
       }
       if (other !== undefined) {
-        explanation.push(
-          say`The manuals disagree on when ${row.row.name} exists: ${[row.rule.source]} says ${row.rule.when}, ${[other.source]} says ${other.when}.`,
-        );
+        explanation.push(say`The manuals disagree on when ${row.row.name} exists, and the log does not settle which of them holds here.`);
       }
     }
     if (!absent) explanation.push(...refusals(context, story, row));
@@ -79,7 +79,8 @@ export function tell(context: CrashContext, story: Story): Told {
       explanation.push(say`On other CPUs ${number} is ${names.slice(0, shownRows).join(', ')}.`);
     }
   }
-  if (value !== undefined) {
+  // of an access that may not be one, the evidence holds the registers
+  if (value !== undefined && story.grade !== 'possible') {
     explanation.push(say`The value written is ${hex(value, 16)} (EDX:EAX).`);
     const bits = valueByBitNames(address, value);
     if (bits !== undefined) explanation.push(say`${bits}.`);
@@ -114,7 +115,8 @@ function wouldSettle(row: RowExistence): Sentence {
   const { name } = row.row;
   if (row.missing.length === 0) return say`Whether this CPU has ${name}: the condition is not known (${row.rule.when}).`;
   const inputs = row.missing.map(inputName).reduce((all, one) => say`${all}, ${one}`);
-  return say`Whether this CPU has ${name} (${row.rule.when}): the log does not print ${inputs}. These values would settle it.`;
+  const settle = [row.missing.length === 1 ? 'This value would settle it.' : 'These values would settle it.'];
+  return say`Whether this CPU has ${name} (${row.rule.when}): the log does not print ${inputs}. ${settle}`;
 }
 
 function privilege(context: CrashContext): bigint {
@@ -152,7 +154,7 @@ function refusals(context: CrashContext, story: Story, row: RowExistence): reado
   if (context.crash.fault.vector === pageFault && (address === 0x79 || address === 0xc0010020)) {
     const whose: Sentence = story.isGuest ? [' It is most likely an address of the guest.'] : [];
     sentences.push(
-      say`It loads a microcode update from the linear address ${hex(value, 16)} in EDX:EAX, and the CPU could not read there.${whose}`,
+      say`It loads a microcode update from the linear address ${hex(value, 16)} in EDX:EAX: ${[story.grade === 'possible' ? 'a page that cannot be read there faults like this.' : 'the CPU could not read there.']}${whose}`,
     );
   } else if (broken.length === 0 && row.row.reservedBitsNote !== '' && row.row.access !== 'ro') {
     sentences.push(say`Known reasons why a write faults: ${row.row.reservedBitsNote}.`);

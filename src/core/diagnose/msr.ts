@@ -7,7 +7,7 @@
  * - *confirmed*: the image's bytes at the PC are RDMSR or WRMSR, and ECX.
  * - *likely*: the function at the PC, or a script's note in the log, names a helper for RDMSR or WRMSR; or the log itself prints
  *   that MSR as unavailable.
- * - *possible*: `#GP(0)` and ECX names an MSR.
+ * - *possible*: `#GP(0)` and ECX names an MSR; or a read page-faulted, and ECX and EDX:EAX are those of a microcode update.
  */
 import { hex } from '../addresses.js';
 import type { Registers } from '../log/crash-log.js';
@@ -22,7 +22,7 @@ import {
 } from './crash-context.js';
 import type { Evidence, Finding, Grade } from './diagnosis.js';
 import { rowExistence, rowsOfVendor } from './existence.js';
-import { vectorName } from './fault.js';
+import { isCanonical, vectorName } from './fault.js';
 import { guardFor } from './guard.js';
 import { msrAccessOf, registerValue } from './instruction.js';
 import { bestRow, shownRows, tell } from './msr-story.js';
@@ -54,7 +54,10 @@ interface Suspicion extends Access {
 }
 
 export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
-  const found = hostSuspicion(context) ?? guestSuspicion(context);
+  const host = hostSuspicion(context);
+  const isWeak = host?.grade === 'possible' && context.crash.fault.vector === pageFault;
+  // the handler of a guest's WRMSR says more than what the registers happen to hold
+  const found = isWeak ? (guestSuspicion(context) ?? host) : (host ?? guestSuspicion(context));
   if (found === undefined) return undefined;
   const { address, access, value, guest, grade } = found;
   const { fault } = context.crash;
@@ -62,9 +65,9 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
   const row = bestRow(existence);
   const instruction = access === undefined ? 'RDMSR or WRMSR' : access === 'read' ? 'RDMSR' : 'WRMSR';
   const suspect = `${instruction} ${hex(address)}${row === undefined ? '' : ` ${row.row.name}`}`;
-  const code = fault.errorCode === undefined ? '' : `(${fault.errorCode.toString(16)})`;
+  const code = fault.errorCode === undefined || fault.vector === pageFault ? '' : `(${fault.errorCode.toString(16)})`;
   const raised = `${vectorName(fault.vector ?? generalProtection)}${code}`;
-  const told = tell(context, { address, rows: existence, row, access, value, isGuest: guest !== undefined });
+  const told = tell(context, { address, rows: existence, row, access, value, isGuest: guest !== undefined, grade });
   // Only for the hypervisor's own access, and only where the CPU may lack the MSR.
   const guarded =
     row !== undefined && guest === undefined && grade !== 'possible' && row.rule.worth !== 'true' && !told.refusedAnyway
@@ -73,10 +76,15 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
   const guard = guarded === undefined ? undefined : guardFor(guarded, address, access ?? 'read');
   const suggestion =
     guard === undefined ? guestSuggestion(found, fault.vector) : { text: say`Ask first whether the CPU has it:`, code: guard };
-  const exists = [
-    ...(row === undefined ? [] : [row.rule, ...(row.alsoStated === undefined ? [] : [row.alsoStated])]),
-    ...existence.filter((other) => other !== row).map((other) => other.rule),
-  ].slice(0, shownRows);
+  // an access that page-faulted got past the question whether the MSR exists
+  const exists = (
+    fault.vector === pageFault
+      ? []
+      : [
+          ...(row === undefined ? [] : [row.rule, ...(row.alsoStated === undefined ? [] : [row.alsoStated])]),
+          ...existence.filter((other) => other !== row).map((other) => other.rule),
+        ]
+  ).slice(0, shownRows);
 
   const finding: Finding = {
     finding: 'msr',
@@ -199,7 +207,7 @@ function accessAt(context: CrashContext, address: number): Access | undefined {
     return { grade: 'confirmed', access, evidence: [instructionEvidence(instruction), ...errorEvidence] };
   }
   if (context.undecodable !== undefined || context.misfit !== undefined) return undefined;
-  if (vector !== generalProtection) return undefined;
+  if (vector !== generalProtection) return microcodeUpdate(context, address, errorEvidence);
 
   const helper = helperNamed(context);
   if (helper !== undefined) return { grade: 'likely', access: helper.access, evidence: [helper.evidence, ...errorEvidence] };
@@ -211,6 +219,24 @@ function accessAt(context: CrashContext, address: number): Access | undefined {
   if (address < firstPlausible) return undefined;
   if (errorCode !== 0n || (rowsOf(context, address).length === 0 && !isMsrRange(address))) return undefined;
   return { grade: 'possible', evidence: errorEvidence };
+}
+
+const microcodeTrigger = 0x79;
+const lowestPointer = 0x1000n;
+
+/** WRMSR to IA32_BIOS_UPDT_TRIG reads the update at the address in EDX:EAX (SDM vol 3, 9.11.6): it can fault as any read. */
+function microcodeUpdate({ crash, registers, frames }: CrashContext, address: number, evidence: readonly Evidence[]): Access | undefined {
+  // a name at the fault that is no helper's: the registers are chance
+  if (innermostFunctions(frames).length > 0) return undefined;
+  const { errorCode } = crash.fault;
+  const value = edxEax(registers);
+  if (address !== microcodeTrigger || errorCode === undefined || isFetch(errorCode) || (errorCode & 2n) !== 0n) return undefined;
+  if (value === undefined || value < lowestPointer || (crash.arch === 'amd64' && !isCanonical(value, 4))) return undefined;
+  return {
+    grade: 'possible',
+    access: 'write',
+    evidence: [...evidence, { text: say`EDX:EAX is ${hex(value)}: WRMSR ${hex(microcodeTrigger)} reads memory at that address` }],
+  };
 }
 
 function isFetch(errorCode: bigint | undefined): boolean {

@@ -4,6 +4,8 @@
  * In: a report. Out: lines; notes stand under their line behind `    ~ `. One pass over the text, so that a log of many megabytes
  * costs its own length. Refuses: control characters (shown as escapes), and names from an image that does not fit.
  */
+import { hex } from '../addresses.js';
+import type { Finding } from '../diagnose/diagnosis.js';
 import { plain, type Sentence } from '../sentence.js';
 import { capped, visible } from './foreign-text.js';
 import { placeText, stopText, trustWords } from './frame-words.js';
@@ -40,10 +42,25 @@ export function lineNotes(report: Report): ReadonlyMap<number, readonly string[]
   for (const damage of [...report.log.damage, ...report.crashes.flatMap(({ crash }) => crash.damage)]) {
     add(damage.line, `damage, ${damage.kind}: ${plain(damage.detail)}`);
   }
+  for (const { name, line, cpu } of report.log.facts.milestones) add(line, `stage${cpu === undefined ? '' : ` of CPU ${cpu}`}: ${name}`);
   for (const finding of report.findings) {
+    msrNotes(report, finding, add);
     for (const { text, line } of finding.evidence) add(line, `evidence for ${finding.finding} (${finding.grade}): ${plain(text)}`);
   }
   return notes;
+}
+
+/** The registers of an RDMSR or WRMSR, on every CPU that died at it. */
+function msrNotes({ crashes }: Report, { msr, crash: index, grade }: Finding, add: Add): void {
+  if (msr === undefined || index === undefined || msr.origin === 'guest') return;
+  const { address, value } = msr;
+  const name = msr.name === undefined ? '' : ` ${msr.name}`;
+  crashes.forEach(({ crash, sameAs }, at) => {
+    if (at !== index && sameAs !== index) return;
+    const of = (i386: string, amd64: string): number | undefined => crash.recordLines.get(crash.arch === 'i386' ? i386 : amd64);
+    add(of('ecx', 'rcx'), `ECX: number of the MSR, ${hex(address)}${name} (${grade})`);
+    if (value !== undefined && at === index) add(of('eax', 'rax'), `EDX:EAX: the value written, ${hex(value)}`);
+  });
 }
 
 type Add = (line: number | undefined, text: string | Sentence) => void;

@@ -7,8 +7,8 @@ import { wordHex } from './json.js';
 import { feedbackLink } from './links.js';
 import { type Block, count, lines, paragraph, type Rich, type Section, small } from './page.js';
 import type { MatchEvidence, Report, ReportContext, ReportCrash } from './report.js';
-import { functionName } from './signature.js';
-import { isStackTrusted, leadingCrash } from './verdict-section.js';
+import { exceptionName, functionName } from './signature.js';
+import { assertionBefore, isStackTrusted, leadingCrash } from './verdict-section.js';
 
 const shownWords = 400;
 const shownWordsShort = 60;
@@ -16,6 +16,7 @@ const shownCandidates = 20;
 const shownEvents = 20;
 const shownDamage = 24;
 const shownMilestones = 24;
+const shownEnds = 16;
 const shownGaps = 24;
 
 export function registersSection(report: Report): readonly Section[] {
@@ -178,7 +179,7 @@ export function candidatesSection({ candidates }: ReportContext): readonly Secti
   return [{ name: 'candidates', heading: `Artifacts weighed (${candidates.length})`, collapsed: true, blocks }];
 }
 
-export function bootSection({ log }: Report): readonly Section[] {
+export function bootSection({ log, crashes, events }: Report): readonly Section[] {
   const { milestones } = log.facts;
   if (log.boots.length === 0 && milestones.length === 0) return [];
   const boots = log.boots.slice(0, 8).map(({ line, product, branch, revision, subarch }): Rich => {
@@ -190,17 +191,30 @@ export function bootSection({ log }: Report): readonly Section[] {
       ...(revision === undefined ? [', revision not printed'] : [', revision ', { code: revision }]),
     ];
   });
-  const passed = milestones
-    .slice(-shownMilestones)
-    .map(({ name, line, cpu }) => `line ${String(line).padEnd(7)} ${cpu === undefined ? '      ' : `CPU ${cpu}`}  ${name}`);
+  const ends = [
+    ...events.filter(({ fatal }) => fatal).map(({ kind, line, cpu }) => ({ name: kind, line, cpu })),
+    ...crashes.map(({ crash }) => ({ name: exceptionName(crash.fault), line: crash.line, cpu: crash.cpu })),
+  ].slice(0, shownEnds);
+  const passed = [...milestones.slice(-shownMilestones), ...ends]
+    .sort((one, other) => one.line - other.line)
+    .map(
+      ({ name, line, cpu }) =>
+        `line ${String(line).padEnd(7)} ${visible(cpu === undefined || cpu === '' ? '' : `CPU ${cpu}`).padEnd(6)}  ${name}`,
+    );
   const blocks: Block[] = [{ kind: 'list', items: boots }];
-  if (passed.length > 0)
-    blocks.push(paragraph(['How far it came, last stages passed:']), { kind: 'code', language: 'text', lines: lines(passed) });
+  if (milestones.length > 0)
+    blocks.push(
+      paragraph([ends.length === 0 ? 'How far it came, last stages passed:' : 'The stages that it passed, and what came then:']),
+      { kind: 'code', language: 'text', lines: lines(passed) },
+    );
   return [{ name: 'boot', heading: 'The boot', collapsed: true, blocks: boots.length === 0 ? blocks.slice(1) : blocks }];
 }
 
-export function eventsSection({ events, crashes }: Report): readonly Section[] {
-  if (events.length === 0 || (events.length === 1 && crashes.length === 0)) return [];
+export function eventsSection(report: Report): readonly Section[] {
+  const { events } = report;
+  const entry = entryOf(report);
+  // a single event is told above: as the verdict, or as the assertion before the dump
+  if (events.length === 0 || (events.length === 1 && (entry === undefined || assertionBefore(report, entry) !== undefined))) return [];
   const ordered = [...events].sort((one, other) => Number(other.fatal) - Number(one.fatal) || one.line - other.line);
   const shown = ordered.slice(0, shownEvents);
   const items = shown.map(
@@ -257,13 +271,17 @@ export function provenanceSection({ provenance }: ReportContext): readonly Secti
 
 export function footerSection(context: ReportContext): Section {
   const link = feedbackLink(context);
-  const wrong: Rich =
-    link === undefined
-      ? ['Wrong? Edit the question, name the right run or image, and this answer follows.']
-      : ['Wrong? ', { link, words: 'Tell us with one click' }, ', or edit the question, and this answer follows.'];
+  const wrong = wrongWords(link, context.marker !== undefined);
   return {
     name: 'footer',
     collapsed: false,
-    blocks: [small([`symbolize-serial-crash${/^[0-9A-Za-z.+() -]{1,80}$/.test(context.tool) ? ` ${context.tool}` : ''}. `, ...wrong])],
+    blocks: [small([`symbolize-serial-crash${/^[0-9A-Za-z.+() -]{1,80}$/.test(context.tool) ? ` ${context.tool}` : ''}.`, ...wrong])],
   };
+}
+
+/** Only an answer to a question follows its edits: a local report and a job summary have none. */
+function wrongWords(link: string | undefined, isAnswer: boolean): Rich {
+  if (link === undefined) return isAnswer ? [' Wrong? Edit the question, name the right run or image, and this answer follows.'] : [];
+  const tell: Rich = [' Wrong? ', { link, words: 'Tell us with one click' }];
+  return isAnswer ? [...tell, ', or edit the question, and this answer follows.'] : [...tell, '.'];
 }

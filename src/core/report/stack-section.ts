@@ -53,11 +53,18 @@ function codeBlock(lines: readonly CodeLine[]): Block {
 function titleLine(report: Report, index: number, { crash }: ReportCrash): CodeLine {
   const group = crashGroups(report.crashes).find(({ members }) => members.includes(index));
   const cpus = (group?.members ?? [index]).map((member) => report.crashes[member]?.crash.cpu ?? '').filter((cpu) => cpu !== '');
-  const who =
-    cpus.length === 0 ? 'crash' : `CPU ${[...new Set(cpus)].slice(0, 16).join(', ')}${cpus.length > 1 ? ' (the same on each)' : ''}`;
+  const named = [...new Set(cpus)].sort();
+  const who = named.length === 0 ? 'crash' : named.length === 1 ? `CPU ${named[0]}` : `CPUs ${cpuList(named)}, the same on each`;
   const code = crash.fault.errorCode === undefined ? '' : `, error code ${wordHex(crash.fault.errorCode, crash.arch)}`;
   const pc = crash.fault.pc === undefined ? '' : ` at ${wordHex(crash.fault.pc, crash.arch)}`;
   return { text: visible(`${who}: ${exceptionName(crash.fault)}${pc}${code}, log line ${crash.line}`), mark: 'title' };
+}
+
+const shownCpus = 16;
+
+function cpuList(cpus: readonly string[]): string {
+  if (cpus.length > shownCpus) return `${cpus.slice(0, shownCpus).join(', ')} and ${cpus.length - shownCpus} more`;
+  return `${cpus.slice(0, -1).join(', ')} and ${cpus.at(-1)}`;
 }
 
 /** One line that explains the marks that are there, and no other. */
@@ -161,7 +168,8 @@ function frameItem(entry: ReportFrame, index: number, { crash }: ReportCrash, co
   });
   const symbol: RichPart[] =
     functions.length > 0 ? [] : entry.symbol === undefined ? [' no name'] : [' ', { code: functionName(entry.symbol) }];
-  const local: RichPart[] = locals.length === 0 ? [] : ['; locals ', { code: capped(locals.map(variableText).join(', '), 180) }];
+  const local: RichPart[] =
+    locals.length === 0 ? [] : ['; locals, perhaps not yet set: ', { code: capped(locals.map(variableText).join(', '), 180) }];
   const notes = [...(frame.callEvidence === undefined ? [] : [frame.callEvidence]), ...frame.notes.slice(0, 4)];
   const said = notes.flatMap((note): RichPart[] => ['; ', ...note]);
   return [...address, ` (${howWords(entry, index)}${check}):`, ...chain, ...symbol, ...local, ...said];

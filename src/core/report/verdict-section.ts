@@ -86,8 +86,15 @@ function crashVerdict(report: Report, index: number, entry: ReportCrash): Rich {
   if (where !== undefined) what.push(...where);
   else if (pc !== undefined) what.push(' at ', { code: wordHex(pc, entry.crash.arch) });
   const suspect = suspectWords(findings, index);
-  if (suspect !== undefined) what.push(suspect.joint, ...suspect.text);
-  return sentences(ended(what), assertionWords(report, entry), imageWords(report, entry), trusted ? undefined : remedyWords(report, entry));
+  const [before, after] = suspect?.joint === ': suspect ' ? [suspect, undefined] : [undefined, suspect];
+  if (before !== undefined) what.push(before.joint, ...before.text);
+  return sentences(
+    ended(what),
+    assertionWords(report, entry),
+    after === undefined ? undefined : ended(after.text),
+    imageWords(report, entry),
+    trusted ? undefined : remedyWords(report, entry),
+  );
 }
 
 /** Every CPU of this boot that failed at the same instruction in the same way. */
@@ -120,7 +127,13 @@ function placeWords(entry: ReportCrash): Sentence | undefined {
   return [' in ', ...at, ...inside];
 }
 
-function suspectWords(findings: readonly Finding[], index: number): { readonly joint: string; readonly text: Rich } | undefined {
+interface SuspectWords {
+  /** Carries the first sentence on, or begins one of its own. */
+  readonly joint: ': suspect ' | '';
+  readonly text: Rich;
+}
+
+function suspectWords(findings: readonly Finding[], index: number): SuspectWords | undefined {
   const [top] = findings;
   const suspect = suspectedMsr(findings, index);
   if (suspect?.msr !== undefined && (top === suspect || top?.grade !== 'confirmed')) {
@@ -129,7 +142,10 @@ function suspectWords(findings: readonly Finding[], index: number): { readonly j
     return { joint: ': suspect ', text: [{ strong: msrName(msr) }, `${guest}, ${msrGrades[grade]}`] };
   }
   if (top === undefined) return undefined;
-  return { joint: '. ', text: grades[top.grade] === '' ? top.claim : [capitalised(grades[top.grade]), ...top.claim] };
+  const claim = grades[top.grade] === '' ? top.claim : [capitalised(grades[top.grade]), ...top.claim];
+  const { msr, grade } = suspect ?? {};
+  if (msr === undefined || grade === undefined) return { joint: '', text: claim };
+  return { joint: '', text: [...ended(claim), ' Suspect ', { strong: msrName(msr) }, `, ${msrGrades[grade]}`] };
 }
 
 function capitalised(text: string): string {
@@ -159,23 +175,35 @@ export function imageWords(report: Report, entry: ReportCrash | undefined): Sent
   const used = new Set(entry?.frames.map(({ frame }) => frame.image).filter((image) => image !== undefined) ?? []);
   const concerned = report.images.filter((_, index) => used.size === 0 || used.has(index));
   const worst = verdictOrder.find((verdict) => concerned.some((image) => image.verdict === verdict));
+  if (worst === 'unverifiable' && concerned.some(({ evidence }) => evidence.some(({ passed, of }) => passed < of))) {
+    return ['Whether the image fits this log cannot be told (unverifiable): most checks pass, but one does not; they are listed below.'];
+  }
   return worst === undefined ? [] : [verdicts[worst]];
 }
 
 /** A condition that failed right before the dump: more telling than the exception that it ends in. */
-function assertionWords({ events }: Report, { crash }: ReportCrash): Rich {
-  const event = events.findLast(({ kind, line }) => kind === 'assertion' && line <= crash.line && line >= crash.line - linesBeforeDump);
+export function assertionBefore({ events }: Report, { crash }: ReportCrash): ReportEvent | undefined {
+  return events.findLast(
+    ({ kind, line, condition }) =>
+      kind === 'assertion' && condition !== undefined && line <= crash.line && line >= crash.line - linesBeforeDump,
+  );
+}
+
+function assertionWords(report: Report, entry: ReportCrash): Rich {
+  const event = assertionBefore(report, entry);
+  const { crash } = entry;
   if (event?.condition === undefined) return [];
   const at =
     event.file === undefined ? [] : [' at ', { code: `${event.file}${event.sourceLine === undefined ? '' : `:${event.sourceLine}`}` }];
-  return [`Just before, in log line ${event.line}, an assertion failed: `, { code: event.condition }, ...at, '.'];
+  const when = event.line === crash.line ? 'On the same line of the log' : `Just before, in log line ${event.line}`;
+  return [`${when}, an assertion failed: `, { code: event.condition }, ...at, '.'];
 }
 
 /** What to hand in instead of an image that does not fit. */
 function remedyWords({ log }: Report, { crash }: ReportCrash): Rich {
   const revision = log.boots[crash.boot ?? log.boots.length - 1]?.revision;
-  if (revision === undefined) return ['Name the run whose build was running.'];
-  return ['The log says that it was built from ', { code: revision }, ': name the run of that commit.'];
+  if (revision === undefined) return ['The build that was running is needed.'];
+  return ['The log says that it was built from ', { code: revision }, ': the build of that commit is needed.'];
 }
 
 function eventVerdict(report: Report, event: ReportEvent): Rich {

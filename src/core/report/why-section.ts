@@ -3,7 +3,7 @@ import type { Existence, Finding } from '../diagnose/diagnosis.js';
 import { plain, type Sentence } from '../sentence.js';
 import { type Block, ended, lines, paragraph, type Rich, type Section, small } from './page.js';
 import type { Report } from './report.js';
-import { leadingCrash, leadingEvent } from './verdict-section.js';
+import { assertionBefore, leadingCrash, leadingEvent } from './verdict-section.js';
 
 const shownFindings = 24;
 const shownEvidence = 12;
@@ -21,13 +21,21 @@ export function whySections(report: Report): readonly Section[] {
     crash === undefined ? finding.event !== undefined && finding.event === eventIndex : finding.crash === crash;
   const leading = report.findings.filter(isLeading);
   const [top] = leading;
-  const rest = report.findings.filter((finding) => finding !== top && !isRepeat(report, finding, leading));
+  // an MSR that is suspected beside the fault belongs to the answer
+  const also = leading.filter((finding) => finding !== top && finding.msr !== undefined).slice(0, 1);
+  const told = toldAssertion(report);
+  const rest = report.findings.filter(
+    (finding) => finding !== top && !also.includes(finding) && !isRepeat(report, finding, leading) && !isTold(finding, told),
+  );
   const sections: Section[] = [];
   const unknown: Block[] = report.unknown.length === 0 ? [] : [{ kind: 'list', items: report.unknown.slice(0, shownEvidence) }];
   if (top !== undefined) {
     const intro = unknown.length === 0 ? [] : [paragraph(['What could not be told:'])];
-    const shorter = [...claimBlocks(top), ...conditionBlocks(top, false), ...suggestionBlocks(top)];
-    sections.push({ name: 'why', heading: 'Why', collapsed: false, blocks: [...findingBlocks(top), ...intro, ...unknown], shorter });
+    // the verdict has said the claim of all but an MSR in full
+    const isSaid = top.msr === undefined;
+    const shorter = [...(isSaid ? [] : claimBlocks(top)), ...conditionBlocks(top, false), ...suggestionBlocks(top)];
+    const blocks = [...findingBlocks(top, isSaid), ...also.flatMap((finding) => findingBlocks(finding)), ...intro, ...unknown];
+    if (blocks.length > 0) sections.push({ name: 'why', heading: 'Why', collapsed: false, blocks, shorter });
   } else if (unknown.length > 0) {
     sections.push({ name: 'why', heading: 'What could not be told', collapsed: false, blocks: unknown, shorter: [] });
   }
@@ -41,6 +49,17 @@ export function whySections(report: Report): readonly Section[] {
     });
   }
   return sections;
+}
+
+/** The verdict tells the assertion before a dump: a finding that adds nothing to it is not told again. */
+function isTold({ event, finding, explanation }: Finding, told: number | undefined): boolean {
+  return told !== undefined && event === told && finding === 'assertion' && explanation.length === 0;
+}
+
+function toldAssertion(report: Report): number | undefined {
+  const entry = report.crashes[leadingCrash(report) ?? -1];
+  const event = entry === undefined ? undefined : assertionBefore(report, entry);
+  return event === undefined ? undefined : report.events.indexOf(event);
 }
 
 /** The same finding about a CPU that crashed in the same way says nothing new. */
@@ -72,19 +91,22 @@ function claimBlocks(finding: Finding): readonly Block[] {
   return [paragraph(claimText(finding))];
 }
 
-function findingBlocks(finding: Finding): readonly Block[] {
-  const { explanation, evidence, errata } = finding;
-  const blocks: Block[] = [...claimBlocks(finding)];
+function findingBlocks(finding: Finding, isSaid = false): readonly Block[] {
+  const { explanation, evidence, errata, grade } = finding;
+  const blocks: Block[] = isSaid ? [] : [...claimBlocks(finding)];
   if (explanation.length > 0) blocks.push({ kind: 'list', items: explanation });
   blocks.push(...conditionBlocks(finding, true));
-  if (errata !== undefined) blocks.push(paragraph(ended([`Errata: ${errata}`])));
+  if (errata !== undefined) blocks.push(paragraph(ended([`Known about this MSR: ${errata}`])));
   blocks.push(...suggestionBlocks(finding));
   if (evidence.length > 0) {
     const items = evidence
       .slice(0, shownEvidence)
       .map(({ text, line }): Rich => (line === undefined || namesLine(text, line) ? text : [...text, ` (line ${line})`]));
     const more = evidence.length - items.length;
-    blocks.push(paragraph(['Evidence:']), { kind: 'list', items: more > 0 ? [...items, [`${more} more`]] : items });
+    blocks.push(paragraph([isSaid ? `Evidence (${grade}):` : 'Evidence:']), {
+      kind: 'list',
+      items: more > 0 ? [...items, [`${more} more`]] : items,
+    });
   }
   return blocks;
 }

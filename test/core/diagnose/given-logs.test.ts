@@ -53,7 +53,11 @@ const claims: readonly Claims[] = [
     says: ['IDT gate 18 (#MC), while an event from outside', 'CPU 00 printed #MC itself'],
     asks: ['no machine-check bank'],
   },
-  { file: 'bug_039__20220208231648', kinds: ['confirmed page-fault'], says: ['a read of a page that is not present'] },
+  {
+    file: 'bug_039__20220208231648',
+    kinds: ['confirmed page-fault', 'possible msr'],
+    says: ['a read of a page that is not present', '0x79 IA32_BIOS_UPDT_TRIG'],
+  },
   {
     file: 'bug_062__20220402233915',
     kinds: ['confirmed vm-instruction-error'],
@@ -63,7 +67,7 @@ const claims: readonly Claims[] = [
   {
     file: 'bug_081__202206081629',
     kinds: ['possible msr'],
-    says: ['0x491 IA32_VMX_VMFUNC', 'The manuals disagree', 'The same on CPU 01, 05, 04.'],
+    says: ['0x491 IA32_VMX_VMFUNC', 'The manuals disagree', 'The same on CPUs 01, 04 and 05.'],
     asks: [seedQuestion],
   },
   { file: 'bug_081__202206081629read_stack32.txt', kinds: ['possible msr'], asks: [seedQuestion] },
@@ -91,9 +95,13 @@ const claims: readonly Claims[] = [
   {
     file: 'bug_103__stack_trace1.txt',
     kinds: ['confirmed assertion', 'likely invalid-opcode'],
-    says: ['An assertion failed', 'right after an assertion'],
+    says: ['An assertion failed', 'the trap that the failed assertion executes'],
   },
-  { file: 'bug_106__20221202121534', kinds: ['confirmed assertion', 'likely invalid-opcode'], says: ['right after an assertion'] },
+  {
+    file: 'bug_106__20221202121534',
+    kinds: ['confirmed assertion', 'likely invalid-opcode'],
+    says: ['the trap that the failed assertion executes'],
+  },
 ];
 
 (existsSync(folder) ? describe : describe.skip)('the real logs, without an image', () => {

@@ -287,6 +287,25 @@ describe('a guest whose access is forwarded', () => {
     expect(run({ crash: crashOf(microcode), images: code([0x8b, 0x01, 0xc3]), frames }).msr).toBeUndefined();
   });
 
+  test('possible by the log alone where the registers are those of a microcode update', () => {
+    const { msr, unknown } = run({ crash: crashOf(microcode) });
+    expect(msr?.grade).toBe('possible');
+    expect(msr?.msr).toEqual({ address: 0x79, name: 'IA32_BIOS_UPDT_TRIG', access: 'write', value: 0xffff88802d036cb4n, origin: 'host' });
+    expect(msr?.exists).toBeUndefined();
+    expect(unknown).not.toContain('Whether this CPU has');
+  });
+
+  test.each([
+    ['a write', { errorCode: 2n }],
+    ['an instruction fetch', { errorCode: 0x10n }],
+    ['no error code', { errorCode: undefined }],
+    ['another number in ECX', { registers: { ...microcode.registers, ecx: 0x7an } }],
+    ['no address in EDX:EAX', { registers: { ecx: 0x79n, eax: 5n, edx: 0n } }],
+  ])('a page fault that is no microcode update: %s', (_, parts) => {
+    const { errorCode, ...rest } = { ...microcode, ...parts };
+    expect(run({ crash: crashOf({ ...rest, ...(errorCode !== undefined && { errorCode }) }) }).msr).toBeUndefined();
+  });
+
   test("the handler's own access to another MSR is the host's", () => {
     const { msr } = run({ crash: crashOf(microcode), images: code(wrmsr), frames: [handler, frame('entry', { ecx: 0x10n })] });
     expect(msr?.msr?.origin).toBe('host');

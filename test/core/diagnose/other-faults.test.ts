@@ -180,7 +180,7 @@ describe('several CPUs', () => {
       ],
     });
     expect(kindsOf(diagnosis)).toEqual(['confirmed msr']);
-    expect(saidBy(diagnosis)).toContain('The same on CPU 01, 05.');
+    expect(saidBy(diagnosis)).toContain('The same on CPUs 01 and 05.');
     expect(diagnosis.unknown).toHaveLength(1);
   });
 

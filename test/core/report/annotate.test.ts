@@ -85,6 +85,33 @@ describe('annotate', () => {
     );
   });
 
+  test('names the MSR beside the registers that a RDMSR or WRMSR took, on every CPU that died at it', () => {
+    const lines = { ecx: 2, eax: 3 };
+    const crashes = [
+      makeReportCrash(makeCrash({ line: 1, recordLines: lines }), []),
+      { ...makeReportCrash(makeCrash({ line: 4, recordLines: { ecx: 5 } }), []), sameAs: 0 },
+      makeReportCrash(makeCrash({ line: 6, recordLines: { ecx: 7 }, fault: { vector: 14 } }), []),
+    ];
+    const msr = { address: 0x48f, name: 'IA32_VMX_TRUE_EXIT_CTLS', access: 'write', value: 1n, origin: 'host' } as const;
+    const notes = (origin: 'host' | 'guest'): ReadonlyMap<number, readonly string[]> =>
+      lineNotes(
+        makeReport({ log: makeLog({ text }), crashes, findings: [makeFinding({ msr: { ...msr, origin } })], images: [makeImage()] }),
+      );
+    const named = 'ECX: number of the MSR, 0x48f IA32_VMX_TRUE_EXIT_CTLS (confirmed)';
+    const host = notes('host');
+    expect(host.get(2)).toContain(named);
+    expect(host.get(3)).toContain('EDX:EAX: the value written, 0x1');
+    expect(host.get(5)).toContain(named);
+    expect(host.get(7) ?? []).not.toContain(named);
+    expect(notes('guest').get(2) ?? []).not.toContain(named);
+  });
+
+  test('marks the stages of the boot', () => {
+    const log = makeLog({ text });
+    const facts = { ...log.facts, milestones: [{ name: 'VMX operation', line: 3, cpu: '04' }] };
+    expect(lineNotes(makeReport({ log: { ...log, facts } })).get(3)).toEqual(['stage of CPU 04: VMX operation']);
+  });
+
   test('a range gives the same lines', () => {
     const one = report();
     expect([...annotatedRange(one, lineNotes(one), 5, 6)]).toEqual([

@@ -289,7 +289,7 @@ describe('the verdict', () => {
     ['probable', 'probably fits this log'],
     ['ambiguous', 'Several images fit'],
     ['unverifiable', 'cannot be told (unverifiable)'],
-    ['mismatch', 'name the run of that commit'],
+    ['mismatch', 'the build of that commit is needed'],
   ] as const)('says what the verdict %s allows', (verdict, words) => {
     expect(verdictOf(msrReport({ images: [makeImage({ verdict })] }))).toContain(words);
   });
