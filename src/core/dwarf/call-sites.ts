@@ -60,7 +60,10 @@ export function callSiteIndex(sites: readonly UnitCallSite[], returnAddress: num
 
 /** What the caller passed: the callee's location at its entry, and an expression in the caller's frame (DWARF 5 §3.4.2). */
 export interface CallSiteParameter {
-  readonly location: Uint8Array;
+  /** Absent for a parameter that the callee's copy no longer takes. */
+  readonly location?: Uint8Array;
+  /** Offset of the parameter's entry in `.debug_info`; absent where the location tells which it is. */
+  readonly parameter?: number;
   readonly value: Uint8Array;
 }
 
@@ -71,7 +74,10 @@ export function callSiteParameters(debug: DebugInfo, site: number): CallSitePara
     if (!isGnu && child.tag !== D.DW_TAG_call_site_parameter) continue;
     const location = child.block(D.DW_AT_location);
     const value = child.block(isGnu ? D.DW_AT_GNU_call_site_value : D.DW_AT_call_value);
-    if (location !== undefined && value !== undefined) parameters.push({ location, value });
+    if (value === undefined) continue;
+    const link = isGnu ? D.DW_AT_abstract_origin : D.DW_AT_call_parameter;
+    const parameter = child.has(link) ? child.reference(link) : undefined;
+    parameters.push({ value, ...(location === undefined ? {} : { location }), ...(parameter === undefined ? {} : { parameter }) });
   }
   return parameters;
 }

@@ -39,6 +39,8 @@ export interface ExpressionFrame {
   frameBase(): bigint | undefined;
   /** The value that an expression had when the function was entered (DWARF 5 §2.5.1.7). */
   entryValue(expression: Uint8Array): bigint | undefined;
+  /** What the caller passed for a parameter that this copy of the function no longer takes: offset of its entry in the unit. */
+  parameterValue(offset: number): bigint | undefined;
   /** Runtime address of a link address. */
   relocate(link: bigint): bigint;
   /** Entry of `.debug_addr`, not relocated. */
@@ -341,6 +343,13 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
         push(value);
         break;
       }
+      case 0xfa: {
+        // DW_OP_GNU_parameter_ref
+        const value = frame.parameterValue(cursor.u32());
+        if (value === undefined) return absent('optimized out');
+        push(value);
+        break;
+      }
       case 0xa4: // DW_OP_const_type
       case 0xf4: {
         const type = frame.baseType(cursor.uleb());
@@ -374,7 +383,6 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
       }
       case 0xa0: // DW_OP_implicit_pointer
       case 0xf2:
-      case 0xfa: // DW_OP_GNU_parameter_ref
       case 0xfd: // DW_OP_GNU_variable_value
         return absent('optimized out');
       default:

@@ -6,7 +6,7 @@
  */
 import { type LinkAddress, linkAddress, runtimeAddress, wordSize } from '../addresses.js';
 import { FormatError } from '../bytes/format-error.js';
-import { callSiteParameters } from '../dwarf/call-sites.js';
+import { type CallSiteParameter, callSiteParameters } from '../dwarf/call-sites.js';
 import * as D from '../dwarf/constants.js';
 import type { DebugInfo, OpenUnit } from '../dwarf/debug-info.js';
 import type { Entry } from '../dwarf/entry.js';
@@ -47,23 +47,77 @@ export interface FrameVariables {
 /** Bytes at a runtime address, little endian; `undefined` where any is not known. `length` is 1 to 16. */
 export type ReadMemory = (address: bigint, length: number) => bigint | undefined;
 
-/** Entry values that need entry values of the caller, and so on. */
-const ENTRY_DEPTH = 8;
+/** What has been worked out for one walk: each caller's values are asked for by all that it called. */
+interface Known {
+  readonly scopes: Map<number, Scope | undefined>;
+  readonly passed: Map<string, bigint | undefined>;
+}
+
+const walks = new WeakMap<readonly (VariableFrame | undefined)[], Known>();
+
+function knownOf(frames: readonly (VariableFrame | undefined)[]): Known {
+  let known = walks.get(frames);
+  if (known === undefined) {
+    known = { scopes: new Map(), passed: new Map() };
+    walks.set(frames, known);
+  }
+  return known;
+}
 
 /** @param frames innermost first; `frames[index]` is the one asked for, those behind it are its callers; `undefined` for one outside all images */
 export function variablesAt(frames: readonly (VariableFrame | undefined)[], index: number, memory: ReadMemory): FrameVariables {
   const frame = frames[index];
-  const found = frame === undefined ? undefined : scopeOf(frame);
+  const found = scopeAt(frames, index);
   if (frame === undefined || found === undefined) return { arguments: [], locals: [] };
   const { image } = found;
-  const expressions = expressionFrame(frames, index, memory, 0);
+  const expressions = expressionFrame(frames, index, memory);
   if (expressions === undefined) return { arguments: [], locals: [] };
   const context: ValueContext = { debug: found.debug, image, bias: frame.bias, frame: expressions };
+  const kept = keptRegisters(frames, index, expressions);
+  const place: Place = {
+    pc: frame.lookup,
+    image,
+    ...(kept === undefined || frame.resume === undefined ? {} : { after: frame.resume, kept }),
+  };
   const { functions } = image.lookup(frame.lookup);
-  const parameters = functions.map(({ die }) => (die === undefined ? [] : parametersOf(context, die, frame.lookup, image)));
+  const parameters = functions.map(({ die }) => (die === undefined ? [] : parametersOf(context, die, place)));
   const innermost = functions[0]?.die;
-  const locals = innermost === undefined ? [] : localsOf(context, innermost, frame.lookup, image);
+  const locals = innermost === undefined ? [] : localsOf(context, innermost, place);
   return { arguments: parameters, locals };
+}
+
+/** Where the variables of a frame are looked at. */
+interface Place {
+  readonly pc: number;
+  readonly image: OpenedImage;
+  /**
+   * Behind the CALL that the frame is in, with what registers hold there if the callee leaves them alone. Where the compiler says that a
+   * variable is in the same register before and behind, it knows that the callee does (-fipa-ra), whatever the calling convention allows.
+   */
+  readonly after?: number;
+  readonly kept?: ExpressionFrame;
+}
+
+/** As `own`, with registers that the walk does not know taken from the frames that were called; absent for a frame that is in no CALL. */
+function keptRegisters(frames: readonly (VariableFrame | undefined)[], index: number, own: ExpressionFrame): ExpressionFrame | undefined {
+  const frame = frames[index];
+  if (frame?.resume === undefined || frame.resume === frame.lookup) return undefined;
+  const { arch } = frame.image;
+  return {
+    ...own,
+    register(register) {
+      const known = own.register(register);
+      const name = dwarfRegisterName(arch, register);
+      for (let inner = index - 1; known === undefined && name !== undefined && inner >= 0; inner--) {
+        const callee = frames[inner];
+        // A synthetic frame has no registers of its own; one that an exception entered has another's.
+        if (callee === undefined || (callee.resume !== undefined && !callee.isCalled)) return undefined;
+        const value = callee.registers.get(name);
+        if (value !== undefined && callee.resume !== undefined) return value;
+      }
+      return known;
+    },
+  };
 }
 
 interface Scope {
@@ -72,6 +126,15 @@ interface Scope {
   readonly open: OpenUnit;
   /** Entry of the subprogram that owns the code. */
   readonly owner: Entry;
+}
+
+function scopeAt(frames: readonly (VariableFrame | undefined)[], index: number): Scope | undefined {
+  const { scopes } = knownOf(frames);
+  if (!scopes.has(index)) {
+    const frame = frames[index];
+    scopes.set(index, frame === undefined ? undefined : scopeOf(frame));
+  }
+  return scopes.get(index);
 }
 
 function scopeOf(frame: VariableFrame): Scope | undefined {
@@ -84,14 +147,9 @@ function scopeOf(frame: VariableFrame): Scope | undefined {
   return debug === undefined || open === undefined || owner === undefined ? undefined : { image, debug, open, owner };
 }
 
-function expressionFrame(
-  frames: readonly (VariableFrame | undefined)[],
-  index: number,
-  memory: ReadMemory,
-  depth: number,
-): ExpressionFrame | undefined {
+function expressionFrame(frames: readonly (VariableFrame | undefined)[], index: number, memory: ReadMemory): ExpressionFrame | undefined {
   const frame = frames[index];
-  const scope = frame === undefined ? undefined : scopeOf(frame);
+  const scope = scopeAt(frames, index);
   if (frame === undefined || scope === undefined) return undefined;
   const { image, debug, open, owner } = scope;
   const { arch } = image;
@@ -115,7 +173,19 @@ function expressionFrame(
         isInFrameBase = false;
       }
     },
-    entryValue: (expression) => (depth < ENTRY_DEPTH ? entryValue(frames, index, memory, depth, expression, scope) : undefined),
+    entryValue: (expression) =>
+      passedValue(
+        frames,
+        index,
+        memory,
+        expression.join(),
+        scope,
+        ({ location }) => location !== undefined && sameExpression(location, expression),
+      ),
+    parameterValue(offset) {
+      const die = open.unit.offset + offset;
+      return passedValue(frames, index, memory, `parameter ${die}`, scope, ({ parameter }) => parameter === die);
+    },
     relocate: (link) => runtimeAddress(link + frame.bias) & (arch === 'i386' ? 0xffffffffn : 0xffffffffffffffffn),
     indexedAddress: (place) => BigInt.asUintN(64, BigInt(indexedAddress(open.unit, place, debug.sections))),
     baseType(offset) {
@@ -144,13 +214,30 @@ function constantBytes(image: Image, link: bigint, size: number): bigint | undef
  * The caller says what it passed (DWARF 5 §3.4.2): the parameter of its call site whose location is the expression asked for,
  * worked out in the caller's frame. Only where the caller's CALL is to this very function: behind a tail call it passed that to another.
  */
-function entryValue(
+function passedValue(
   frames: readonly (VariableFrame | undefined)[],
   index: number,
   memory: ReadMemory,
-  depth: number,
-  expression: Uint8Array,
+  what: string,
   scope: Scope,
+  isWanted: (parameter: CallSiteParameter) => boolean,
+): bigint | undefined {
+  const { passed } = knownOf(frames);
+  const key = `${index} ${what}`;
+  if (!passed.has(key)) {
+    // A value that needs itself has none.
+    passed.set(key, undefined);
+    passed.set(key, fromCaller(frames, index, memory, scope, isWanted));
+  }
+  return passed.get(key);
+}
+
+function fromCaller(
+  frames: readonly (VariableFrame | undefined)[],
+  index: number,
+  memory: ReadMemory,
+  scope: Scope,
+  isWanted: (parameter: CallSiteParameter) => boolean,
 ): bigint | undefined {
   const caller = frames[index + 1];
   if (caller?.resume === undefined || !frames[index]?.isCalled || !(caller.image instanceof OpenedImage)) return undefined;
@@ -160,8 +247,8 @@ function entryValue(
   const start = scope.owner.ranges()[0];
   const isThisFunction = site.origin !== undefined && start !== undefined && site.origin.entries.includes(linkAddress(start));
   if (site.origin !== undefined && site.origin.entries.length > 0 && !isThisFunction) return undefined;
-  const wanted = callSiteParameters(debug, site.die).find((parameter) => sameExpression(parameter.location, expression));
-  const frame = wanted === undefined ? undefined : expressionFrame(frames, index + 1, memory, depth + 1);
+  const wanted = callSiteParameters(debug, site.die).find(isWanted);
+  const frame = wanted === undefined ? undefined : expressionFrame(frames, index + 1, memory);
   return wanted === undefined || frame === undefined ? undefined : evaluateValue(wanted.value, frame);
 }
 
@@ -175,11 +262,11 @@ function sameExpression(one: Uint8Array, other: Uint8Array): boolean {
  * DW_TAG_formal_parameter of a function or inlined call. An inlined or out-of-line copy may leave out those that it does not need:
  * they stand in the abstract function, in the order of the declaration.
  */
-function parametersOf(context: ValueContext, die: number, pc: number, image: OpenedImage): ReportVariable[] {
+function parametersOf(context: ValueContext, die: number, place: Place): ReportVariable[] {
   const { debug } = context;
   const own = debug.children(die).filter((child) => child.tag === D.DW_TAG_formal_parameter);
   const abstract = debug.entry(die)?.reference(D.DW_AT_abstract_origin);
-  if (abstract === undefined) return own.map((entry) => describe(context, entry, pc, image));
+  if (abstract === undefined) return own.map((entry) => describe(context, entry, place));
   const byOrigin = new Map<number, Entry>();
   const others: Entry[] = [];
   for (const entry of own) {
@@ -190,11 +277,11 @@ function parametersOf(context: ValueContext, die: number, pc: number, image: Ope
   const declared = debug.children(abstract).filter((child) => child.tag === D.DW_TAG_formal_parameter);
   const known = new Set(declared.map((entry) => entry.offset));
   const extra = own.filter((entry) => !known.has(entry.reference(D.DW_AT_abstract_origin) ?? -1));
-  return [...declared.map((entry) => byOrigin.get(entry.offset) ?? entry), ...extra].map((entry) => describe(context, entry, pc, image));
+  return [...declared.map((entry) => byOrigin.get(entry.offset) ?? entry), ...extra].map((entry) => describe(context, entry, place));
 }
 
 /** Variables of the function and of the blocks that hold the pc, outermost first. */
-function localsOf(context: ValueContext, die: number, pc: number, image: OpenedImage): ReportVariable[] {
+function localsOf(context: ValueContext, die: number, place: Place): ReportVariable[] {
   const { debug } = context;
   const found: ReportVariable[] = [];
   const seen = new Set<number>();
@@ -208,14 +295,14 @@ function localsOf(context: ValueContext, die: number, pc: number, image: OpenedI
         const origin = child.reference(D.DW_AT_abstract_origin);
         if (origin !== undefined) copied.add(origin);
         // A declaration of something outside is no local.
-        if (!child.flag(D.DW_AT_declaration)) found.push(describe(context, child, pc, image));
-      } else if (child.tag === D.DW_TAG_lexical_block && holds(child, pc)) blocks.push(child.offset);
+        if (!child.flag(D.DW_AT_declaration)) found.push(describe(context, child, place));
+      } else if (child.tag === D.DW_TAG_lexical_block && holds(child, place.pc)) blocks.push(child.offset);
     }
   }
   // Clang leaves out of a copy what it optimized away altogether.
   const abstract = debug.entry(die)?.reference(D.DW_AT_abstract_origin);
   for (const child of abstract === undefined ? [] : debug.children(abstract)) {
-    if (child.tag === D.DW_TAG_variable && !copied.has(child.offset)) found.push(describe(context, child, pc, image));
+    if (child.tag === D.DW_TAG_variable && !copied.has(child.offset)) found.push(describe(context, child, place));
   }
   return found;
 }
@@ -235,22 +322,28 @@ const TYPE = [D.DW_AT_type];
 const CONST_VALUE = [D.DW_AT_const_value];
 
 /** One variable; a damaged one has the reason `unsupported`, and the image a gap. */
-function describe(context: ValueContext, entry: Entry, pc: number, image: OpenedImage): ReportVariable {
+function describe(context: ValueContext, entry: Entry, place: Place): ReportVariable {
   const { debug } = context;
+  const { image } = place;
   const name = image.attempt('variable', () => debug.find(entry.offset, NAME)?.text(D.DW_AT_name)) ?? '';
   const type = image.attempt('variable', () => debug.find(entry.offset, TYPE)?.reference(D.DW_AT_type));
   const typeName = type === undefined ? undefined : image.attempt('type', () => typeAt(debug, type).name);
-  const rendered = attemptRender(context, entry, type, pc);
+  const rendered = attemptRender(context, entry, type, place);
   return { name, ...(typeName === undefined ? {} : { type: typeName }), ...rendered };
 }
 
-function attemptRender(context: ValueContext, entry: Entry, type: number | undefined, pc: number): Rendered {
+function attemptRender(context: ValueContext, entry: Entry, type: number | undefined, place: Place): Rendered {
   try {
     const constant = context.debug.find(entry.offset, CONST_VALUE);
     if (constant !== undefined && !entry.has(D.DW_AT_location)) return renderConstant(context, constant, type);
-    const expression = locationAt(entry, D.DW_AT_location, pc, context.debug.sections);
+    const { sections } = context.debug;
+    const expression = locationAt(entry, D.DW_AT_location, place.pc, sections);
     if (expression === undefined) return { reason: 'optimized out' };
-    return renderLocation(context, type, evaluate(expression, context.frame));
+    const { after, kept } = place;
+    const behind = after === undefined ? undefined : locationAt(entry, D.DW_AT_location, after, sections);
+    const isKept = kept !== undefined && behind !== undefined && sameExpression(expression, behind);
+    const frame = isKept ? kept : context.frame;
+    return renderLocation({ ...context, frame }, type, evaluate(expression, frame));
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return { reason: 'unsupported' };

@@ -20,6 +20,7 @@ const frame: ExpressionFrame = {
   cfa: () => 0x7010n,
   frameBase: () => 0x7008n,
   entryValue: (expression) => (expression[0] === 0x55 ? 0x491n : undefined),
+  parameterValue: (offset) => (offset === 0x60 ? 0x77n : undefined),
   relocate: (link) => link + 0x10000n,
   indexedAddress: (index) => (index === 2 ? 0x1234n : undefined),
   baseType: (offset) =>
@@ -101,6 +102,7 @@ describe('arithmetic', () => {
     ['deref_size', [0x77, 2, 0x94, 2], 0x5566n],
     ['entry_value', [0xa3, 1, 0x55], 0x491n],
     ['GNU entry_value', [0xf3, 1, 0x55], 0x491n],
+    ['GNU parameter_ref', [0xfa, 0x60, 0, 0, 0], 0x77n],
     ['regval_type, signed char', [0xa5, 3, 1], 0xfffffffffffffffen],
     ['convert to u32', [0x09, 0xff, 0xa8, 4], 0xffffffffn],
     ['const_type', [0xa4, 1, 1, 0x80], 0xffffffffffffff80n],
@@ -123,6 +125,7 @@ describe('locations', () => {
     ['a register that is not known', [0x72, 0], 'not saved'],
     ['memory outside the dump', [0x30, 0x06], 'not in the dump'],
     ['an entry value that no caller tells', [0xa3, 1, 0x54], 'optimized out'],
+    ['a parameter that no caller tells', [0xfa, 1, 0, 0, 0], 'optimized out'],
     ['a pointer to what has no place', [0xa0, 0, 0, 0, 0, 0], 'optimized out'],
     ['thread-local storage', [0x30, 0x9b], 'unsupported'],
     ['floating point', [0x30, 0xa8, 9], 'unsupported'],

@@ -26,6 +26,8 @@ interface GdbVariable {
 interface GdbFrame {
   readonly function: string;
   readonly pc: string;
+  /** Tells the frames of a recursion apart. */
+  readonly cfa?: string | null;
   readonly inlined: boolean;
   readonly arguments: readonly GdbVariable[];
   readonly locals?: readonly GdbVariable[];
@@ -73,7 +75,7 @@ describe.each(slugs)('%s', (slug) => {
     for (const { cpu, frames } of threads) {
       const crash = report.crashes.find((each) => each.crash.cpu === cpu);
       for (const theirs of frames) {
-        const ours = crash?.frames.find((frame) => at(frame) === BigInt(theirs.pc));
+        const ours = crash?.frames.find((frame) => isSame(frame, theirs));
         // a frame that the walk does not have is the walk's matter, tested there
         const place = ours?.functions.findIndex(({ name }) => name.split('.')[0] === theirs.function) ?? -1;
         const own = place < 0 ? undefined : ours?.functions[place];
@@ -94,6 +96,7 @@ describe.each(slugs)('%s', (slug) => {
   });
 });
 
-function at({ frame }: ReportFrame): bigint | undefined {
-  return frame.address?.at;
+function isSame({ frame }: ReportFrame, theirs: GdbFrame): boolean {
+  if (frame.address?.at !== BigInt(theirs.pc)) return false;
+  return frame.cfa === undefined || !theirs.cfa || frame.cfa === BigInt(theirs.cfa);
 }
