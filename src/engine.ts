@@ -7,6 +7,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { SourceFacts } from './core/report/history.js';
 import type { MatchEvidence, ReportContext, Verdict } from './core/report/report.js';
 
 export interface EngineImage {
@@ -26,6 +27,14 @@ export interface EngineInput {
   readonly context: Omit<ReportContext, 'marker'>;
   /** False: only verdict and evidence are worked out, nothing is rendered; for weighing candidates. */
   readonly render: boolean;
+  /** True: the analysis is kept, so that what must be looked up by its facts can be rendered with it (`finish`). */
+  readonly hold?: boolean;
+}
+
+/** What the edge needs to look up where a crash comes from. */
+export interface EngineFacts extends SourceFacts {
+  /** As it stands in the marker; absent without a signature. */
+  readonly signatureHash?: string;
 }
 
 export interface EngineOutput {
@@ -42,6 +51,10 @@ export interface EngineOutput {
   /** `0x491`. */
   readonly suspectedMsr?: string;
   readonly crashCount: number;
+  /** With `hold`. */
+  readonly facts?: EngineFacts;
+  /** With `hold`, once: renders the analysis in this context. The worker waits for it without keeping the process alive. */
+  readonly finish?: (context: EngineInput['context']) => Promise<EngineResult>;
 }
 
 export type EngineResult =
@@ -54,29 +67,54 @@ const wallMilliseconds = 60_000;
 /** Typed arrays lie outside this limit; readers count those bytes themselves (`limits.ts`). */
 const oldGenerationMegabytes = 1024;
 
-export function runEngine(input: EngineInput, { timeout = wallMilliseconds, memory = oldGenerationMegabytes } = {}): Promise<EngineResult> {
-  return new Promise((resolve) => {
-    const worker = new Worker(fileURLToPath(new URL('worker.js', import.meta.url)), {
-      workerData: input,
-      resourceLimits: { maxOldGenerationSizeMb: memory },
-      // hostile text must not reach the job's own output
-      stdout: true,
-      stderr: true,
-    });
-    const timer = setTimeout(() => settle({ kind: 'too-complex', detail: `it took longer than ${timeout / 1000} s` }), timeout);
-    const settle = (result: EngineResult): void => {
-      clearTimeout(timer);
-      resolve(result);
-      worker.terminate();
-    };
-    worker.once('message', (result: EngineResult) => settle(result));
-    worker.once('error', (error: Error & { code?: string }) =>
-      settle(
-        error.code === 'ERR_WORKER_OUT_OF_MEMORY'
-          ? { kind: 'too-complex', detail: `it needed more than ${memory} MB of memory` }
-          : { kind: 'fault', detail: error.message },
-      ),
-    );
-    worker.once('exit', (code) => settle({ kind: 'fault', detail: `the worker ended with status ${code} and no answer` }));
+export async function runEngine(
+  input: EngineInput,
+  { timeout = wallMilliseconds, memory = oldGenerationMegabytes } = {},
+): Promise<EngineResult> {
+  const worker = new Worker(fileURLToPath(new URL('worker.js', import.meta.url)), {
+    workerData: input,
+    resourceLimits: { maxOldGenerationSizeMb: memory },
+    // hostile text must not reach the job's own output
+    stdout: true,
+    stderr: true,
   });
+  let settle: ((result: EngineResult) => void) | undefined;
+  let ended: EngineResult | undefined;
+  const tell = (result: EngineResult): void => {
+    if (result.kind !== 'answer') ended ??= result;
+    settle?.(result);
+  };
+  const next = (): Promise<EngineResult> =>
+    new Promise((resolve) => {
+      if (ended !== undefined) return resolve(ended);
+      const timer = setTimeout(() => tell({ kind: 'too-complex', detail: `it took longer than ${timeout / 1000} s` }), timeout);
+      settle = (result) => {
+        clearTimeout(timer);
+        settle = undefined;
+        resolve(result);
+      };
+    });
+  worker.on('message', (result: EngineResult) => tell(result));
+  worker.once('error', (error: Error & { code?: string }) =>
+    tell(
+      error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+        ? { kind: 'too-complex', detail: `it needed more than ${memory} MB of memory` }
+        : { kind: 'fault', detail: error.message },
+    ),
+  );
+  worker.once('exit', (code) => tell({ kind: 'fault', detail: `the worker ended with status ${code} and no answer` }));
+  const first = await next();
+  if (first.kind !== 'answer' || input.hold !== true) {
+    void worker.terminate();
+    return first;
+  }
+  worker.unref();
+  const finish = async (context: EngineInput['context']): Promise<EngineResult> => {
+    worker.ref();
+    worker.postMessage(context);
+    const last = await next();
+    void worker.terminate();
+    return last;
+  };
+  return { ...first, finish };
 }

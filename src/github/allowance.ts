@@ -1,8 +1,8 @@
 /**
  * Calls that the answer can do without: at most ten, each tried once, all within 20 s, none where the rate limit is nearly used up.
  *
- * In: the connection of the answer. Out: a connection of its own and a purse of calls. A failure becomes a `Sentence`; only a job that
- * was cancelled is thrown on.
+ * In: the connection of the answer. Out: a connection of its own and a purse of calls. A failure of any kind becomes a `Sentence` in the
+ * answer; only a job that was cancelled is thrown on.
  */
 import { type Sentence, say } from '../core/sentence.js';
 import { impatient } from './api-fetch.js';
@@ -79,8 +79,7 @@ export async function withAllowance<T>(
         return await one();
       } catch (error) {
         if (net.signal.aborted) throw cancelled();
-        const why = reason(error, abort.signal.aborted);
-        if (why === undefined) throw error;
+        const why = reason(error, abort.signal.aborted) ?? say`a fault of this tool: ${String(error)}`;
         notes.push(say`${[what]} (${why})`);
         return undefined;
       }

@@ -11,7 +11,7 @@ import { readFile } from './attachments.js';
 import { ApiRefusal, type GitHub } from './client.js';
 import { answersTo, type Comment, listComments, ownLogin } from './comments.js';
 import type { Environment } from './environment.js';
-import type { Asked, QuestionKey } from './event.js';
+import type { Asked } from './event.js';
 import type { Inputs } from './inputs.js';
 import type { LinkReader } from './links.js';
 import type { Log } from './log.js';
@@ -189,7 +189,7 @@ async function answerRequest(
   }
   const whole = withInputs(session, await withNeighbours(asked, request, around));
   const { solution, fault } = permitted
-    ? await attempt(session, whole, asked.key)
+    ? await attempt(session, whole, asked, async () => (await around).login || ownLogin(github))
     : { solution: notice(asked.key, [notPermitted(session)], session.tool) };
   let posted: Posted | undefined;
   if (mayComment) {
@@ -218,10 +218,11 @@ const ownFault = say`This tool failed while it worked on the log. That is a faul
 async function attempt(
   session: Session,
   request: Request,
-  key: QuestionKey,
+  { key, number }: Asked,
+  login: () => Promise<string>,
 ): Promise<{ readonly solution: Solution; readonly fault?: Error }> {
   try {
-    return { solution: await solve(await solverOf(session), request, key) };
+    return { solution: await solve({ ...(await solverOf(session)), conversation: { number, login } }, request, key) };
   } catch (error) {
     if (error instanceof Problem || error instanceof ApiRefusal) throw error;
     return { solution: notice(key, [ownFault], session.tool), fault: error instanceof Error ? error : new Error(String(error)) };

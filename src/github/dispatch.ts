@@ -140,7 +140,8 @@ async function answerLog(session: Session, text: string): Promise<void> {
     why: found === undefined ? 'command' : 'crash',
     ...(found === undefined ? {} : { found }),
   });
-  const solution = await solve(await solverOf(session), whole, key);
+  const conversation = key === undefined ? {} : { conversation: { number: key.id, login: () => ownLogin(github) } };
+  const solution = await solve({ ...(await solverOf(session)), ...conversation }, whole, key);
   let posted: Awaited<ReturnType<typeof publish>> | undefined;
   if (inputs.comment && key !== undefined) {
     const [comments, login] = await Promise.all([listComments(github, key.id, undefined), ownLogin(github)]);

@@ -20,6 +20,8 @@ export interface Environment {
   readonly ownRunId?: number;
   /** The action's ref as the workflow names it: a tag or 40 hex digits. */
   readonly actionRef?: string;
+  /** `owner/name` that the action is from; absent where the workflow runs it from its own files. */
+  readonly actionRepository?: string;
   /** Absent: the system's folder for temporary files. */
   readonly tempDir?: string;
   readonly outputPath?: string;
@@ -72,6 +74,9 @@ export function readEnvironment(variables: Variables): Environment {
     eventPath,
     ...(Number.isSafeInteger(ownRunId) && ownRunId > 0 ? { ownRunId } : {}),
     ...(variables.GITHUB_ACTION_REF ? { actionRef: variables.GITHUB_ACTION_REF } : {}),
+    ...(repositoryName.test(variables.GITHUB_ACTION_REPOSITORY ?? '')
+      ? { actionRepository: variables.GITHUB_ACTION_REPOSITORY ?? '' }
+      : {}),
     ...(variables.RUNNER_TEMP ? { tempDir: variables.RUNNER_TEMP } : {}),
     ...(variables.GITHUB_OUTPUT ? { outputPath: variables.GITHUB_OUTPUT } : {}),
     ...(variables.GITHUB_STEP_SUMMARY ? { summaryPath: variables.GITHUB_STEP_SUMMARY } : {}),

@@ -194,7 +194,8 @@ async function contentOf(allowance: Allowance, commit: string, path: string): Pr
 }
 
 function excerpt(role: SourceExcerpt['role'], path: string, { line, checksum }: Located, bytes: Uint8Array): SourceExcerpt {
-  const check = checksum === undefined ? 'not-verified' : createHash('md5').update(bytes).digest('hex') === checksum ? 'same' : 'differs';
+  const actual = checksum === undefined || !getHashes().includes('md5') ? undefined : createHash('md5').update(bytes).digest('hex');
+  const check = actual === undefined ? 'not-verified' : actual === checksum ? 'same' : 'differs';
   const all = new TextDecoder().decode(bytes).split(/\r?\n/);
   if (line > all.length) throw new NotLookedUp(say`${path} has ${all.length} lines, and the fault is said to be in line ${line}`);
   const first = Math.max(1, line - linesAround);

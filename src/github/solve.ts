@@ -12,7 +12,9 @@ import { type Sentence, say } from '../core/sentence.js';
 import type { EngineInput, EngineResult } from '../engine.js';
 import { type ChosenImages, chooseImages, Expired, eligible, NoneFits } from './artifacts.js';
 import { ApiRefusal, type GitHub } from './client.js';
+import { ownLogin } from './comments.js';
 import type { QuestionKey } from './event.js';
+import { lookUpHistory } from './history.js';
 import type { Inputs } from './inputs.js';
 import { keyText, marker, waitingMark } from './marker.js';
 import { Problem } from './problem.js';
@@ -26,6 +28,8 @@ export interface Solver {
   readonly tool: string;
   readonly engine: (input: EngineInput) => Promise<EngineResult>;
   readonly hide: HideAddress;
+  /** Where the question stands and who answers there; absent where there is no question. */
+  readonly conversation?: { readonly number: number; readonly login: () => Promise<string> };
 }
 
 export interface Solution {
@@ -196,6 +200,9 @@ function contextOf(solver: Solver, outcome: ImageOutcome, request: Request, foun
     candidates: outcome.chosen?.candidates ?? [],
     warnings: [...outcome.warnings, ...request.problems],
     repositoryUrl: `${environment.serverUrl}/${repository.owner}/${repository.repo}`,
+    ...(environment.actionRepository === undefined
+      ? {}
+      : { toolRepositoryUrl: `${environment.serverUrl}/${environment.actionRepository}` }),
     ...(outcome.chosen !== undefined && outcome.found !== undefined && /^[0-9a-f]{40}$/.test(outcome.found.run.headSha)
       ? { commit: outcome.found.run.headSha }
       : {}),
@@ -206,14 +213,14 @@ export async function solve(solver: Solver, request: Request, key: QuestionKey |
   const { found } = request;
   if (found === undefined) return notice(key, [request.why === 'picture' ? pictureOnly : noCrash, ...request.problems], solver.tool);
   const first = await imagesOf(solver, request, found);
-  const tried = await render(solver, request, found, key, first);
+  const tried = await analyse(solver, request, found, key, first);
   const wrong = first.noneFits || (tried.result.kind === 'answer' && tried.result.verdict === 'mismatch');
   const other = wrong ? await byRevision(solver, request, found, first) : undefined;
-  const better = other === undefined ? undefined : await render(solver, request, found, key, other);
+  const better = other === undefined ? undefined : await analyse(solver, request, found, key, other);
   const fits = better?.result.kind === 'answer' && (better.result.verdict === 'match' || better.result.verdict === 'probable');
   return fits && other !== undefined && better !== undefined
-    ? solutionOf(solver, request, key, other, better)
-    : solutionOf(solver, request, key, first, tried);
+    ? solutionOf(solver, request, key, other, await finish(solver, request, other, better))
+    : solutionOf(solver, request, key, first, await finish(solver, request, first, tried));
 }
 
 /** The image of the named run does not fit: perhaps the run that built the revision in the log has one that does. */
@@ -231,20 +238,21 @@ async function byRevision(solver: Solver, request: Request, found: FoundLog, fir
   };
 }
 
-interface Rendered {
+/** Held by the engine until `finish`, or an answer that cannot be had. */
+interface Analysed {
   readonly result: EngineResult;
   /** The image was given up. */
   readonly extra: readonly Sentence[];
   readonly context: ReportContext;
 }
 
-async function render(
+async function analyse(
   solver: Solver,
   request: Request,
   found: FoundLog,
   key: QuestionKey | undefined,
   outcome: ImageOutcome,
-): Promise<Rendered> {
+): Promise<Analysed> {
   const context = contextOf(solver, outcome, request, found);
   const { chosen } = outcome;
   const input = (images: EngineInput['images']): EngineInput => ({
@@ -254,12 +262,29 @@ async function render(
     ...(key === undefined ? {} : { question: keyText(key) }),
     context,
     render: true,
+    hold: true,
   });
   const result = await solver.engine(input(chosen?.images ?? []));
   if (result.kind !== 'too-complex' || chosen === undefined) return { result, extra: [], context };
   const tooComplex = say`The image ${chosen.images[0]?.path ?? ''} is too complex or damaged: ${result.detail}. What follows is from the log alone.`;
-  const alone = await solver.engine({ ...input([]), context: { ...context, warnings: [tooComplex, ...context.warnings] } });
-  return { result: alone, extra: [tooComplex], context };
+  const alone = { ...context, warnings: [tooComplex, ...context.warnings] };
+  return { result: await solver.engine({ ...input([]), context: alone }), extra: [tooComplex], context: alone };
+}
+
+/** Looks up where the crash comes from, once it is settled which image tells. */
+async function finish(solver: Solver, request: Request, outcome: ImageOutcome, analysed: Analysed): Promise<Analysed> {
+  const { result, context } = analysed;
+  if (result.kind !== 'answer' || result.finish === undefined || result.facts === undefined) return analysed;
+  const { github, conversation } = solver;
+  const good = request.command?.good;
+  const history = await lookUpHistory(github, {
+    facts: result.facts,
+    ...(outcome.chosen === undefined || outcome.found === undefined ? {} : { run: outcome.found.run }),
+    ...(good === undefined ? {} : { good }),
+    ...(conversation === undefined ? {} : { number: conversation.number }),
+    login: conversation?.login ?? (() => ownLogin(github)),
+  });
+  return { ...analysed, result: await result.finish({ ...context, ...history }) };
 }
 
 function solutionOf(
@@ -267,7 +292,7 @@ function solutionOf(
   request: Request,
   key: QuestionKey | undefined,
   outcome: ImageOutcome,
-  { result, extra, context }: Rendered,
+  { result, extra, context }: Analysed,
 ): Solution {
   const { chosen } = outcome;
   if (result.kind !== 'answer') {

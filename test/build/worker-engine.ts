@@ -14,18 +14,49 @@ function keyOf(input: EngineInput): string {
   return hash.digest('hex');
 }
 
-export function workerEngine(input: EngineInput): Promise<EngineResult> {
-  const key = keyOf(input);
+function thread(input: EngineInput): { readonly worker: Worker; readonly next: () => Promise<EngineResult> } {
+  const made = new Worker(worker, { workerData: input });
+  const next = (): Promise<EngineResult> =>
+    new Promise((resolve, reject) => {
+      made.once('message', resolve);
+      made.once('error', reject);
+    });
+  return { worker: made, next };
+}
+
+async function ask(input: EngineInput, key: string): Promise<EngineResult> {
+  const first = thread(input);
+  const result = await first.next();
+  if (result.kind !== 'answer' || input.hold !== true) {
+    void first.worker.terminate();
+    return result;
+  }
+  first.worker.unref();
+  let waiting: typeof first | undefined = first;
+  const finish = (context: EngineInput['context']): Promise<EngineResult> =>
+    remembered(`${key} ${JSON.stringify(context)}`, async () => {
+      // asked again in another context: analysed again, for a worker finishes once
+      const { worker: running, next } = waiting ?? thread(input);
+      if (waiting === undefined) await next();
+      waiting = undefined;
+      running.ref();
+      running.postMessage(context);
+      const last = await next();
+      void running.terminate();
+      return last;
+    });
+  return { ...result, finish };
+}
+
+function remembered(key: string, make: () => Promise<EngineResult>): Promise<EngineResult> {
   const before = known.get(key);
   if (before !== undefined) return before;
-  const made = new Promise<EngineResult>((resolve, reject) => {
-    const thread = new Worker(worker, { workerData: input });
-    thread.once('message', (result: EngineResult) => {
-      resolve(result);
-      thread.terminate();
-    });
-    thread.once('error', reject);
-  });
+  const made = make();
   known.set(key, made);
   return made;
+}
+
+export function workerEngine(input: EngineInput): Promise<EngineResult> {
+  const key = keyOf(input);
+  return remembered(key, () => ask(input, key));
 }
