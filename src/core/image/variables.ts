@@ -249,7 +249,9 @@ function fromCaller(
   if (site.origin !== undefined && site.origin.entries.length > 0 && !isThisFunction) return undefined;
   const wanted = callSiteParameters(debug, site.die).find(isWanted);
   const frame = wanted === undefined ? undefined : expressionFrame(frames, index + 1, memory);
-  return wanted === undefined || frame === undefined ? undefined : evaluateValue(wanted.value, frame);
+  if (wanted === undefined || frame === undefined) return undefined;
+  // What the expression names is, by its definition, still there behind the call.
+  return evaluateValue(wanted.value, keptRegisters(frames, index + 1, frame) ?? frame);
 }
 
 function sameExpression(one: Uint8Array, other: Uint8Array): boolean {
