@@ -301,6 +301,9 @@ function callsOfFrames(log: CrashLog, backtraces: readonly Backtrace[], index: n
   ];
 }
 
+/** Real images hold one or two; each code-like word is held against all. */
+const mostObjects = 1000;
+
 /** PCs of hardware frames: an interrupted instruction follows no CALL. */
 function interruptedAt(backtraces: readonly Backtrace[]): ReadonlySet<bigint> {
   return new Set(
@@ -315,12 +318,15 @@ function interruptedAt(backtraces: readonly Backtrace[]): ReadonlySet<bigint> {
 function codeWords(crashes: readonly CpuCrash[], pcs: ReadonlySet<bigint>, loaded: LoadedImage, platform: Platform): MatchEvidence[] {
   const { image, bias } = loaded;
   const seen = new Set<bigint>();
+  // data that is linked into .text: XMHF's runtime parameter block stands at its very start, and every stack points to it
+  const objects = image.symbols.filter(({ type, address }) => type === 'object' && image.isCode(address)).slice(0, mostObjects);
+  const isObject = (link: LinkAddress): boolean => objects.some(({ address, size }) => link >= address && link < address + size);
   let passed = 0;
   for (const { stack } of crashes) {
     for (const { value } of stack.words) {
       if (seen.has(value) || pcs.has(value)) continue;
       const link = toLink(runtimeAddress(value), bias);
-      if (link === undefined || !image.isCode(link) || image.symbolAt(link)?.offset === 0) continue;
+      if (link === undefined || !image.isCode(link) || image.symbolAt(link)?.offset === 0 || isObject(link)) continue;
       seen.add(value);
       if (callBefore(image, link, platform.decode) !== undefined) passed += 1;
     }
