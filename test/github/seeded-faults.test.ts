@@ -4,96 +4,22 @@
  */
 import { expect, test } from '@jest/globals';
 import { commentEvent } from '../../src/demo/stand-in/events.js';
-import { type Damage, type Fault, failure, type Origin } from '../../src/demo/stand-in/faults.js';
-import { addComment, answers, type StandIn } from '../../src/demo/stand-in/state.js';
+import { addComment, answers } from '../../src/demo/stand-in/state.js';
 import { cancelled } from '../../src/github/transfer.js';
 import { createClock, origins, start } from '../build/github-world.js';
+import { faultsOf, generator } from '../build/random-faults.js';
 import { workerEngine } from '../build/worker-engine.js';
 import { imageOfCase, questionText, scene } from '../e2e/scene.js';
 
 const runs = Number(process.env.SEEDED_FAULTS ?? 120);
 const only = process.env.SEED === undefined ? undefined : Number(process.env.SEED);
-const { floor, imul } = Math;
-
-/** mulberry32. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
-function damages(pick: <T>(from: readonly T[]) => T, random: () => number): Damage {
-  const headers = pick([
-    {},
-    { 'retry-after': String(floor(random() * 90)) },
-    { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '1780315230' },
-  ]);
-  const refused = failure(
-    pick([400, 401, 403, 404, 409, 410, 422, 429, 451, 500, 502, 503, 504]),
-    pick(['x', 'You have exceeded a secondary rate limit', 'Resource not accessible by integration']),
-    headers,
-  );
-  const garbage = {
-    status: pick([200, 201, 206, 302, 204]),
-    headers: pick([{}, { location: 'https://evil.example/' }, { 'content-range': 'bytes 0-0/1' }]),
-    body: Buffer.from(pick(['', '{', '[]', 'null', '"x"', '<html>', '{"id":"x"}'])),
-  };
-  return pick<Damage>([
-    { kind: 'answer', answer: refused },
-    { kind: 'answer-after', answer: refused },
-    { kind: 'answer', answer: garbage },
-    { kind: 'answer-after', answer: garbage },
-    { kind: 'drop', after: true },
-    { kind: 'drop', after: false },
-    { kind: 'stall', at: 'headers' },
-    { kind: 'stall', at: 'body' },
-    { kind: 'cut', share: random() },
-    {
-      kind: 'change',
-      change: (answer) => ({
-        ...answer,
-        body: answer.body.map((byte, at) => (at === floor(answer.body.length * random()) ? byte ^ 0x55 : byte)),
-      }),
-    },
-  ]);
-}
-
-function faultsOf(random: () => number, standIn: StandIn, question: number, abort: AbortController): Fault[] {
-  const pick = <T>(from: readonly T[]): T => from[floor(random() * from.length)] ?? (from[0] as T); // never empty
-  return Array.from({ length: 1 + floor(random() * 3) }, () => {
-    const origin = pick<Origin>(['api', 'api', 'api', 'storage']);
-    const method = pick(['GET', 'GET', 'POST', 'any']);
-    const path = pick([/./, /\/comments/, /\/runs/, /\/artifacts/, /\/reactions/]);
-    const meanwhile = pick<(() => void) | undefined>([
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      () => standIn.comments.delete(question),
-      () => Object.assign(standIn.comments.get(question) ?? {}, { body: 'changed' }),
-      () => Object.assign(standIn.issues.get(12) ?? {}, { locked: true }),
-      () => abort.abort(cancelled()),
-    ]);
-    return {
-      matches: (where, asked) => where === origin && (method === 'any' || asked.method === method) && path.test(asked.path),
-      times: 1 + floor(random() * 6),
-      damage: damages(pick, random),
-      ...(meanwhile === undefined ? {} : { meanwhile }),
-    } satisfies Fault;
-  });
-}
-
 async function one(seed: number): Promise<string | undefined> {
   const random = generator(seed);
   const { standIn, run } = scene({}, [imageOfCase]);
   const clock = createClock(undefined, random);
   const comment = addComment(standIn, { number: 12, body: questionText(run), createdAt: '2026-06-01T11:59:00Z' });
   const abort = new AbortController();
-  const faults = faultsOf(random, standIn, comment.id, abort);
+  const faults = faultsOf(random, standIn, comment.id, () => abort.abort(cancelled()));
   const event = commentEvent(standIn, origins, comment);
   if (process.env.SHOW)
     process.stderr.write(
