@@ -45,8 +45,10 @@ export interface CodeMap {
   sweep(range: CodeRange): readonly Instruction[];
   /** Whether a linear sweep from the beginning of the function around it meets an instruction here. */
   isBoundary(address: number): boolean;
-  /** Targets of direct calls in the whole image. Decodes all of it at the first question. */
+  /** Targets of direct calls in the whole image. Decodes all of it at the first question, as does `isEntered`. */
   callTargets(): ReadonlySet<number>;
+  /** Whether any code calls this address, or jumps there from another function. */
+  isEntered(address: number): boolean;
 }
 
 const coldName = /\.cold(?:\.\d+)?$/;
@@ -169,6 +171,7 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
   const instructions = new Map<number, Instruction>();
   let targets: ReadonlySet<number> | undefined;
   let hasCallTargets = false;
+  const jumpedTo = new Set<number>();
   let extents = extentsOf(image, ranges, []);
   let entries = new Map(extents.functions.map((one) => [one.entry as number, one]));
 
@@ -258,7 +261,9 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
       for (const instruction of sweep(range)) {
         const { flow, target } = instruction;
         // `call next` is how position-independent code learns where it is.
-        if (flow === 'call' && target !== undefined && target !== instruction.at + instruction.length) found.add(target);
+        if (target === undefined || target === instruction.at + instruction.length) continue;
+        if (flow === 'call') found.add(target);
+        else if (target < range.start || target >= range.end) jumpedTo.add(target);
       }
     };
     for (const range of ranges) {
@@ -321,5 +326,6 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
     sweep,
     isBoundary,
     callTargets,
+    isEntered: (address) => callTargets().has(address) || jumpedTo.has(address),
   };
 }

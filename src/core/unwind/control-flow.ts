@@ -323,13 +323,23 @@ function onePass(
   }
 
   const ownWeak = new Set<number>();
+  /** The first instruction from here on that does something, where no path leads to it. */
+  function behindPadding(from: number): number | undefined {
+    let address = from;
+    while (regions.ownAt(address) !== undefined && !reached.has(address)) {
+      const instruction = map.instructionAt(address);
+      if (instruction === undefined) return undefined;
+      if (!paddings.has(instruction.mnemonic)) return address;
+      address += instruction.length;
+    }
+    return undefined;
+  }
+
   /** Code that only the way back from calls taken for dead leads to, and code behind jumps that nothing leads to. */
   function weakPass(seeds: ReadonlyMap<number, MachineState>): void {
-    for (const [address, state] of seeds) {
-      const region = regions.ownAt(address);
-      if (region === undefined || reached.has(address) || ownWeak.has(address) || map.entryAt(address) !== undefined) continue;
-      const instruction = map.instructionAt(address);
-      if (instruction === undefined || paddings.has(instruction.mnemonic)) continue;
+    for (const [seed, state] of seeds) {
+      const address = behindPadding(seed);
+      if (address === undefined || ownWeak.has(address) || map.entryAt(address) !== undefined) continue;
       addEdge(-1, address, state, undefined);
       drain();
     }

@@ -211,7 +211,7 @@ function withoutCaller(space: AddressSpace, standing: Standing, step: CodeStep, 
     const guest = guestRegistersOf(space, step, standing.registers);
     if (guest !== undefined) return { kind: 'vm-exit', cfa, guest, orderFrom: name };
     const { map } = space.codeAt(standing.address.kind === 'return-address' ? standing.address.at - 1n : standing.address.at) ?? {};
-    if (map !== undefined && !map.callTargets().has(from.analysis.fn.entry)) {
+    if (map !== undefined && !map.isEntered(from.analysis.fn.entry)) {
       const frame = hardwareFrameOf(space, step, standing.registers);
       if (frame !== undefined) return { kind: 'hardware', cfa, frame };
       return { kind: 'bottom', cfa, detail: say`${name} never returns and nothing calls it: the stack begins here` };
