@@ -9,7 +9,7 @@ import type { Event } from '../../src/demo/stand-in/events.js';
 import type { Fault, Origin } from '../../src/demo/stand-in/faults.js';
 import { strike } from '../../src/demo/stand-in/faults.js';
 import type { Answered, Asked } from '../../src/demo/stand-in/routes.js';
-import { exchangeWith, type Recorded } from '../../src/demo/stand-in/server.js';
+import { exchangeWith, frontPath, type Recorded } from '../../src/demo/stand-in/server.js';
 import type { StandIn } from '../../src/demo/stand-in/state.js';
 import type { EngineInput, EngineResult } from '../../src/engine.js';
 import type { Clock } from '../../src/github/clock.js';
@@ -131,12 +131,12 @@ export function fetchOver(standIn: StandIn, faults: readonly Fault[], recorded: 
   return async (input, init = {}) => {
     const url = new URL(String(input));
     const signal = init.signal ?? undefined;
-    const prefix = new URL(urls.api).pathname;
-    const origin: Origin =
-      url.origin === new URL(urls.storage).origin ? 'storage' : url.pathname.startsWith(`${prefix}/`) ? 'api' : 'server';
+    const isStorage = url.origin === new URL(urls.storage).origin;
+    const { origin, path }: { origin: Origin; path: string } = isStorage
+      ? { origin: 'storage', path: url.pathname }
+      : frontPath(url.pathname);
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(init.headers ?? {})) headers[name.toLowerCase()] = String(value);
-    const path = origin === 'api' ? url.pathname.slice(prefix.length) : url.pathname;
     const asked: Asked = {
       method: init.method ?? 'GET',
       path,

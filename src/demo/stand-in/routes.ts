@@ -1,6 +1,8 @@
 /** The endpoints of GitHub's REST API that the action asks, over the state. Parameters are read as GitHub reads them. */
 import { createHash } from 'node:crypto';
+import { changeNamed } from './changes.js';
 import * as shapes from './shapes.js';
+import { compareShape, contentShape, graphqlAnswer, treeShape } from './source-routes.js';
 import { addComment, type StandIn, type StandInComment, timeText } from './state.js';
 
 export interface Asked {
@@ -195,8 +197,11 @@ const routes: readonly (readonly [string, RegExp, Handler])[] = [
     'GET',
     /^\/actions\/runs$/,
     ({ standIn, origins }, { query }) => {
-      const sha = query.get('head_sha');
-      const found = [...standIn.runs.values()].filter((one) => sha === null || one.headSha === sha).sort((a, b) => b.id - a.id);
+      const [sha, branch, status] = [query.get('head_sha'), query.get('branch'), query.get('status')];
+      const found = [...standIn.runs.values()]
+        .filter((one) => (sha === null || one.headSha === sha) && (branch === null || one.branch === branch))
+        .filter((one) => status === null || one.conclusion === status || one.status === status)
+        .sort((a, b) => b.id - a.id);
       return json(200, { total_count: found.length, workflow_runs: page(found, query).map((one) => shapes.run(standIn, one, origins)) });
     },
   ],
@@ -253,6 +258,34 @@ const routes: readonly (readonly [string, RegExp, Handler])[] = [
   ],
   [
     'GET',
+    /^\/git\/trees\/[0-9a-f]+$/,
+    ({ standIn, origins }, { path }) => {
+      const change = changeNamed(standIn, path.slice('/git/trees/'.length));
+      return change === undefined ? notFound() : json(200, treeShape(standIn, change, origins));
+    },
+  ],
+  [
+    'GET',
+    /^\/contents\/.+$/,
+    ({ standIn, origins }, { path, query }) => {
+      const change = changeNamed(standIn, query.get('ref') ?? '');
+      const file = decodeURIComponent(path.slice('/contents/'.length));
+      const shape = change === undefined ? undefined : contentShape(standIn, change, file, origins);
+      return shape === undefined ? notFound() : json(200, shape);
+    },
+  ],
+  [
+    'GET',
+    /^\/compare\/.+$/,
+    ({ standIn, origins }, { path }) => {
+      const [good, bad] = decodeURIComponent(path.slice('/compare/'.length))
+        .split('...')
+        .map((name) => changeNamed(standIn, name));
+      return good === undefined || bad === undefined ? notFound() : json(200, compareShape(standIn, good, bad, origins));
+    },
+  ],
+  [
+    'GET',
     /^\/collaborators\/[^/]+\/permission$/,
     ({ standIn, origins }, { path }) => {
       const login = decodeURIComponent(path.split('/')[2] ?? '');
@@ -276,6 +309,7 @@ export function answerApi(context: RouteContext, asked: Asked): Answered {
     if (standIn.login.endsWith('[bot]')) return refused(403, 'Resource not accessible by integration');
     return json(200, shapes.publicUser(standIn.login, origins));
   }
+  if (asked.path === '/graphql' && asked.method === 'POST') return json(200, graphqlAnswer(standIn, asked.body));
   const base = `/repos/${standIn.owner}/${standIn.repo}`;
   if (!asked.path.startsWith(`${base}/`)) return notFound();
   const path = asked.path.slice(base.length);

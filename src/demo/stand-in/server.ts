@@ -28,6 +28,13 @@ export interface RunningStandIn {
 }
 
 const prefix = '/api/v3';
+const graphql = '/api/graphql';
+
+/** Which of the front's two origins a path is of, and the path there. */
+export function frontPath(path: string): { readonly origin: 'api' | 'server'; readonly path: string } {
+  if (path === graphql) return { origin: 'api', path: '/graphql' };
+  return path.startsWith(`${prefix}/`) ? { origin: 'api', path: path.slice(prefix.length) } : { origin: 'server', path };
+}
 
 /** One exchange without sockets; what the servers and the tests in one process share. */
 export function exchangeWith(
@@ -90,30 +97,31 @@ export async function startStandIn(standIn: StandIn): Promise<RunningStandIn> {
   const faults: Fault[] = [];
   const running = { delay: 0 };
   let urls = { api: '', server: '', storage: '' };
-  const serve = (origins: (path: string) => Origin) => async (request: IncomingMessage, response: ServerResponse) => {
-    const url = new URL(request.url ?? '/', 'http://loopback');
-    const origin = origins(url.pathname);
-    const path = origin === 'api' ? url.pathname.slice(prefix.length) : url.pathname;
-    const asked: Asked = {
-      method: request.method ?? 'GET',
-      path,
-      query: url.searchParams,
-      headers: headersOf(request),
-      body: await bodyOf(request),
+  const serve =
+    (where: (path: string) => { readonly origin: Origin; readonly path: string }) =>
+    async (request: IncomingMessage, response: ServerResponse) => {
+      const url = new URL(request.url ?? '/', 'http://loopback');
+      const { origin, path } = where(url.pathname);
+      const asked: Asked = {
+        method: request.method ?? 'GET',
+        path,
+        query: url.searchParams,
+        headers: headersOf(request),
+        body: await bodyOf(request),
+      };
+      const record: Recorded = { origin, asked };
+      recorded.push(record);
+      if (running.delay > 0) await new Promise((resolve) => setTimeout(resolve, running.delay));
+      const damage = strike(faults, origin, asked);
+      if (damage?.kind === 'drop' && !damage.after) return void request.socket.destroy();
+      if (damage?.kind === 'stall' && damage.at === 'headers') return;
+      const done = damage?.kind === 'answer' ? damage.answer : exchangeWith(standIn, urls, origin, asked);
+      if (damage?.kind === 'drop') return void request.socket.destroy();
+      record.answer = damage?.kind === 'answer-after' ? damage.answer : damage?.kind === 'change' ? damage.change(done) : done;
+      send(response, record.answer, damage);
     };
-    const record: Recorded = { origin, asked };
-    recorded.push(record);
-    if (running.delay > 0) await new Promise((resolve) => setTimeout(resolve, running.delay));
-    const damage = strike(faults, origin, asked);
-    if (damage?.kind === 'drop' && !damage.after) return void request.socket.destroy();
-    if (damage?.kind === 'stall' && damage.at === 'headers') return;
-    const done = damage?.kind === 'answer' ? damage.answer : exchangeWith(standIn, urls, origin, asked);
-    if (damage?.kind === 'drop') return void request.socket.destroy();
-    record.answer = damage?.kind === 'answer-after' ? damage.answer : damage?.kind === 'change' ? damage.change(done) : done;
-    send(response, record.answer, damage);
-  };
-  const front = createServer(serve((path) => (path.startsWith(`${prefix}/`) ? 'api' : 'server')));
-  const storage = createServer(serve(() => 'storage'));
+  const front = createServer(serve(frontPath));
+  const storage = createServer(serve((path) => ({ origin: 'storage', path })));
   const [frontPort, storagePort] = await Promise.all([listen(front, '127.0.0.1'), listen(storage, 'localhost')]);
   const serverUrl = `http://127.0.0.1:${frontPort}`;
   // the other name, so that it is another host name too

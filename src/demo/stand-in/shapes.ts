@@ -1,4 +1,5 @@
 /** State as GitHub writes it: every field that its description requires, checked in the end-to-end tests. */
+import type { Change } from './changes.js';
 import type { StandIn, StandInArtifact, StandInComment, StandInIssue, StandInRun } from './state.js';
 
 export type Shape = Record<string, unknown>;
@@ -278,10 +279,16 @@ export function job(standIn: StandIn, jobId: number, runId: number, origins: Ori
   };
 }
 
-export function commit(standIn: StandIn, sha: string, parents: readonly string[], origins: Origins): Shape {
+export function commit(
+  standIn: StandIn,
+  sha: string,
+  parents: readonly string[],
+  origins: Origins,
+  change?: Pick<Change, 'author' | 'date' | 'message'>,
+): Shape {
   const url = (one: string): string => `${origins.api}/repos/${standIn.owner}/${standIn.repo}/commits/${one}`;
   const html = (one: string): string => `${origins.server}/${standIn.owner}/${standIn.repo}/commit/${one}`;
-  const person = { name: 'A', email: 'a@example.com', date: '2026-01-01T00:00:00Z' };
+  const person = { name: change?.author ?? 'A', email: 'a@example.com', date: change?.date ?? '2026-01-01T00:00:00Z' };
   return {
     url: url(sha),
     sha,
@@ -292,11 +299,11 @@ export function commit(standIn: StandIn, sha: string, parents: readonly string[]
       url: url(sha),
       author: person,
       committer: person,
-      message: 'Change',
+      message: change?.message ?? 'Change',
       comment_count: 0,
       tree: { sha: '2'.repeat(40), url: url('2'.repeat(40)) },
     },
-    author: null,
+    author: change === undefined ? null : user(change.author, origins),
     committer: null,
     parents: parents.map((parent) => ({ sha: parent, url: url(parent), html_url: html(parent) })),
   };

@@ -4,6 +4,7 @@
  * the tests). Refuses: what the action never asks, with 404. This file: the state.
  */
 import { randomBytes } from 'node:crypto';
+import type { Change } from './changes.js';
 
 export interface StandInComment {
   readonly id: number;
@@ -77,6 +78,8 @@ export interface StandIn {
   readonly artifacts: Map<number, StandInArtifact>;
   /** Parents by commit. */
   readonly commits: Map<string, readonly string[]>;
+  /** Commits with their files, oldest first. */
+  readonly changes: Map<string, Change>;
   readonly permissions: Map<string, string>;
   /** Attachments and gists by path on the server. */
   readonly files: Map<string, StandInFile>;
@@ -102,6 +105,7 @@ export function createStandIn(given: Partial<Pick<StandIn, 'owner' | 'repo' | 'i
     jobs: new Map(),
     artifacts: new Map(),
     commits: new Map(),
+    changes: new Map(),
     permissions: new Map(),
     files: new Map(),
     signed: new Map(),
