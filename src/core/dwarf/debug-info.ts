@@ -20,6 +20,8 @@ import { readChildren, walkEntries } from './walk-entries.js';
 /** Bytes of units kept for reading entries; the tables made from them stay. */
 const KEPT_UNIT_BYTES = 24 * 1024 * 1024;
 const KEPT_ABBREV_TABLES = 256;
+/** Read at first for a unit's root entry. */
+const ROOT_BYTES = 4096;
 
 /** What has been made of one unit so far. */
 interface OpenUnit {
@@ -123,7 +125,7 @@ class LazyDebugInfo implements DebugInfo {
 
   /** The root entry's bytes: enough of the unit, without reading all of it. */
   private rootBytes(header: UnitHeader): Uint8Array {
-    return this.bytes.get(header.offset) ?? this.info.slice(header.offset, Math.min(header.end - header.offset, 4096));
+    return this.bytes.get(header.offset) ?? this.info.slice(header.offset, Math.min(header.end - header.offset, ROOT_BYTES));
   }
 
   private openUnit(header: UnitHeader): OpenUnit | undefined {
@@ -135,8 +137,17 @@ class LazyDebugInfo implements DebugInfo {
   }
 
   private readRoot(header: UnitHeader): OpenUnit {
+    try {
+      return this.readRootIn(header, this.rootBytes(header));
+    } catch (error) {
+      // A root with long strings of its own needs more.
+      if (!(error instanceof FormatError) || header.end - header.offset <= ROOT_BYTES) throw error;
+      return this.readRootIn(header, this.unitBytes(header));
+    }
+  }
+
+  private readRootIn(header: UnitHeader, bytes: Uint8Array): OpenUnit {
     const bare = this.bareUnit(header);
-    const bytes = this.rootBytes(header);
     const root = Entry.read(bare, bytes, header.firstDie, this.sections);
     if (root === undefined) throw new FormatError('malformed', this.info.where, header.firstDie, 'unit without a root entry');
     const strOffsets = root.unsigned(D.DW_AT_str_offsets_base);
@@ -198,7 +209,13 @@ class LazyDebugInfo implements DebugInfo {
   private rootRanges(header: UnitHeader): number[] {
     const opened = this.openUnit(header);
     if (opened === undefined) return [];
-    return Entry.read(opened.unit, this.rootBytes(header), header.firstDie, this.sections)?.ranges() ?? [];
+    const ranges = (bytes: Uint8Array) => Entry.read(opened.unit, bytes, header.firstDie, this.sections)?.ranges() ?? [];
+    try {
+      return ranges(this.rootBytes(header));
+    } catch (error) {
+      if (!(error instanceof FormatError) || header.end - header.offset <= ROOT_BYTES) throw error;
+      return ranges(this.unitBytes(header));
+    }
   }
 
   unitOf(die: number): OpenUnit | undefined {

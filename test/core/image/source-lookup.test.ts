@@ -326,6 +326,16 @@ describe('which unit', () => {
     expect(name(image(shape, debug.sections()), 0x1004)).toBe('real_function');
   });
 
+  test('a root entry of many pages', () => {
+    const long = unit('x'.repeat(20_000), 0x1000, 0x10);
+    const debug = new DebugWriter().add({
+      version: 4,
+      addressSize: 8,
+      root: { ...long, children: unit('one', 0x1000, 0x10).children ?? [] },
+    });
+    expect(name(image(shape, debug.sections()), 0x1004)).toBe('one_function');
+  });
+
   test('a kernel half', () => {
     const debug = new DebugWriter().add({ version: 4, addressSize: 8, root: unit('kernel', 0xffffffff81000000n, 0x100) });
     expect(name(image(shape, debug.sections()), Number(BigInt.asIntN(64, 0xffffffff81000010n)))).toBe('kernel_function');
