@@ -4,7 +4,7 @@
  * A repository with a build run of several artifacts, a comment with the serial log and the run's number; `dist/index.js` is started as
  * a runner would; the posted comment is shown.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { launch } from './launch.js';
@@ -12,20 +12,20 @@ import { commentEvent } from './stand-in/events.js';
 import { startStandIn } from './stand-in/server.js';
 import { addArtifact, addComment, addIssue, addRun, answers, createStandIn } from './stand-in/state.js';
 import { forTerminal } from './terminal.js';
-import { writeZip } from './zip-writer.js';
 
 const dist = dirname(fileURLToPath(import.meta.url));
 const fixtures = join(dist, '..', 'fixtures');
 const shown = 'rdmsr-i386-O0';
-const artifactsOfRun = 4;
+const artifactsOfRun = 6;
 
 function read(...path: string[]): Buffer {
   return readFileSync(join(fixtures, ...path));
 }
 
-/** The images of the run: that of the crash among others. */
-function imageNames(wanted: string): string[] {
-  const others = readdirSync(join(fixtures, 'images')).filter((name) => name !== wanted);
+/** The builds of the run, recorded as `actions/upload-artifact` packs them: that of the crash among others. */
+function buildNames(wanted: string): string[] {
+  const builds = readdirSync(join(fixtures, 'images')).filter((name) => existsSync(join(fixtures, 'zips', 'good', `${name}.zip`)));
+  const others = builds.filter((name) => name !== wanted);
   return [...others.slice(0, artifactsOfRun - 1), wanted].sort();
 }
 
@@ -35,13 +35,9 @@ async function demo(): Promise<number> {
   const standIn = createStandIn();
   const issue = addIssue(standIn, { number: 12, title: 'Stops right after the banner', body: 'It worked last week.' });
   const run = addRun(standIn, { id: 9_876_543_210 });
-  const names = imageNames(image);
+  const names = buildNames(image);
   for (const name of names) {
-    addArtifact(standIn, {
-      runId: run.id,
-      name: `build-${name}`,
-      bytes: writeZip([{ path: 'testbed/runtime/runtime.exe', bytes: read('images', name, 'image.elf') }]),
-    });
+    addArtifact(standIn, { runId: run.id, name: `build-${name}`, bytes: read('zips', 'good', `${name}.zip`) });
   }
   const log = read('cases', shown, 'log.txt').toString('utf8');
   const text = `It hangs at boot, all CPUs. Build run ${run.id}, serial log:\n\n\`\`\`\n${log}\n\`\`\`\n`;
