@@ -116,6 +116,20 @@ function sameNames({ found, record }: Case): boolean {
   );
 }
 
+/** Fewer functions than ours, the owner of the code among them, at the same place. */
+function lacksInlined({ found, record }: Case): boolean {
+  const ours = found.functions.map(({ name }) => sourceName(name));
+  const theirs = record.frames.map((frame) => sourceName(frame.function));
+  const place = record.file === undefined ? record.frames[0] : record;
+  return (
+    theirs.length < ours.length &&
+    theirs.at(-1) === ours.at(-1) &&
+    theirs.every((name) => ours.includes(name)) &&
+    (found.functions[0]?.file ?? null) === place?.file &&
+    (found.functions[0]?.line ?? 0) === place.line
+  );
+}
+
 function unnamed({ found }: Case): boolean {
   return found.functions.every(({ name }) => name === '??');
 }
@@ -154,6 +168,16 @@ const explained: readonly { readonly tool: 'addr2line' | 'gdb'; readonly why: st
     tool: 'addr2line',
     why: 'reads no line of an assembly unit of clang; the name agrees',
     fits: (each) => inAssembly(each) && sameNames(each) && each.record.frames[0]?.file === null,
+  },
+  {
+    tool: 'addr2line',
+    why: 'leaves out inlined functions of several ranges where the list is named by index; place and owner agree',
+    fits: lacksInlined,
+  },
+  {
+    tool: 'gdb',
+    why: 'leaves out inlined functions of several ranges in some units; place and owner agree',
+    fits: lacksInlined,
   },
   {
     tool: 'gdb',
