@@ -49,8 +49,17 @@ describe('the machine', () => {
     expect(readLog(newlineLast(boot.map((line) => line.replace('an Intel', 'an AMD')))).facts.vendor).toBe('amd');
   });
 
+  test('a number padded with blanks', () => {
+    expect(facts('AP(0x05): My RSP is 0x        19951ff8, proceeding...').stackTops.at(-1)?.value).toBe(0x1995_1ff8n);
+  });
+
   test('half a number is none', () => {
-    const { stackTops, vmcs } = facts('AP(0x05): My RSP is 0x000000001d98', 'CPU(0x03): vcpu->vmcs.guest_RIP=0xffffffff8100');
+    const { stackTops, vmcs } = facts(
+      'AP(0x05): My RSP is 0x000000001d98',
+      'AP(0x06): My RSP is 0x000000001d9 60 0',
+      'AP(0x07): My ESP is 0x1d9 6000',
+      'CPU(0x03): vcpu->vmcs.guest_RIP=0xffffffff8100',
+    );
     expect(stackTops.map(({ cpu }) => cpu)).toEqual(['00', '0a']);
     expect(vmcs).toEqual([]);
   });

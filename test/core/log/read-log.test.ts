@@ -343,10 +343,13 @@ describe('mail wraps', () => {
   test.each([60, 66, 72])('at %i characters', (width) => {
     for (const spec of [crashSpec('i386'), crashSpec('amd64')]) {
       for (const quote of ['', '> ']) {
-        const log = readLog(newlineLast(wrap(dumpLines(spec), width, quote)));
-        expectWhole(only(log), spec);
-        const broken = wrap(dumpLines(spec), width, quote).length > dumpLines(spec).length;
-        expect(log.damage.some((damage) => damage.kind === 'torn-line')).toBe(broken);
+        for (const tail of ['', '{1,i,32}{0,I,32}{1,I,32}']) {
+          const whole = dumpLines(spec).map((line) => `${line}${tail}`);
+          const log = readLog(newlineLast(wrap(whole, width, quote)));
+          expectWhole(only(log), spec);
+          const broken = wrap(whole, width, quote).length > whole.length;
+          expect(log.damage.some((damage) => damage.kind === 'torn-line')).toBe(broken);
+        }
       }
     }
   });
@@ -383,6 +386,13 @@ test('a function before the header of 2012', () => {
   const log = readLog(newlineFirst(lines));
   expectWhole(only(log), spec);
   expect(log.damage).toEqual([]);
+});
+
+test('registers of another printer behind a whole row are not taken', () => {
+  const lines = dumpLines(crashSpec('i386')).filter((line) => !line.includes('ESI='));
+  const at = lineOf(lines, 'EAX=');
+  const log = readLog(newlineLast(lines.flatMap((line, index) => (index === at ? [line, '\tESI=0x11111111 EDI=0x22222222'] : [line]))));
+  expect(only(log).registers.has('esi')).toBe(false);
 });
 
 describe('damage is named', () => {

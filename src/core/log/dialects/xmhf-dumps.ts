@@ -13,8 +13,8 @@ import type { Damage, LineNumber } from '../crash-log.js';
 import { longestPrefix, prefixLearner, shapeOf } from '../line-prefix.js';
 import { addNote, addRecord, expectedAddress, type OpenDump, openDump, startsAnother } from '../open-dump.js';
 import { type CpuTag, nextTag } from './cpu-tag.js';
-import { type RecordRead, recordAt } from './xmhf-records.js';
-import { damagedRecord, joinRecords, mergeHalves, mergeHeaders, pairsGoOn, untaggedHeader, untaggedRecord } from './xmhf-torn.js';
+import { isShortRow, type RecordRead, recordAt } from './xmhf-records.js';
+import { damagedRecord, joinRecords, mergeHalves, mergeHeaders, pairsGoOn, unquoted, untaggedHeader, untaggedRecord } from './xmhf-torn.js';
 
 export interface DumpScan {
   /** What the segment held: no record, records among other text, or records alone. */
@@ -147,14 +147,14 @@ export function dumpScan(): DumpScan {
           detail: say`Control characters or invisible ones stand inside this dump; they are left out.`,
         });
       }
-      const pairs = read.record.kind === 'registers' || read.record.kind === 'segments';
-      if (owner !== undefined && pairs && text.length - read.end < 4) carry = { text: '', line, pairsOf: owner };
+      if (owner !== undefined && isShortRow(read.record) && text.length - read.end < 4)
+        carry = { text: text.slice(read.end).trim(), line, pairsOf: owner };
       tag = nextTag(text, read.end);
       if (tag !== undefined) carry = undefined;
     }
     if (tailFrom < text.length) {
       whole = false;
-      if (owner !== undefined) noteTail(owner, line, text.slice(tailFrom));
+      if (owner !== undefined && carry === undefined) noteTail(owner, line, text.slice(tailFrom));
     }
     if (found > 2) {
       crowded += found;
@@ -171,7 +171,8 @@ export function dumpScan(): DumpScan {
   /** The next segment after a broken record: the two are put together where that makes the record whole. */
   function goOn(torn: Carry, given: string, line: LineNumber, boot: number | undefined): { text: string; from: number; found: number } {
     if (torn.pairsOf !== undefined) {
-      const read = pairsGoOn(given);
+      const text = torn.text === '' ? given : unquoted(torn.text, given);
+      const read = pairsGoOn(text);
       if (read === undefined) return { text: given, from: 0, found: 0 };
       records += 1;
       addRecord(torn.pairsOf, read.record, read.faults, line, { foreign, records });
@@ -180,7 +181,7 @@ export function dumpScan(): DumpScan {
         line: torn.line,
         detail: say`This row of registers was broken in two lines and is put together again.`,
       });
-      return { text: given, from: read.end, found: 1 };
+      return { text, from: read.end, found: 1 };
     }
     const joined = joinRecords(torn.text, given);
     if (joined === undefined) {

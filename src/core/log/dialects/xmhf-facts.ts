@@ -118,15 +118,17 @@ export const factRows: RowTable<FactState> = rowTable([
   },
   {
     probe: 'P(0x',
-    pattern: /P\(0x([0-9a-f]{2})\): My ([ER])SP is 0x([ 0-9a-f]{15}[0-9a-f]|[0-9a-f]{8})/y,
+    pattern: /P\(0x([0-9a-f]{2})\): My ([ER])SP is 0x( {0,15}[0-9a-f]{1,16})/y,
     worth: 1,
     take: (state, match, { line, text, at }) => {
       // `BSP(0x00): ` or `AP(0x04): `
       if (text.charAt(at - 1) !== 'A' && text.charAt(at - 1) !== 'S') return;
-      // Half of sixteen digits is no address.
-      if (match[2] === 'R' && (match[3] ?? '').length < 16) return;
-      state[match[2] === 'R' ? 'amd64' : 'i386'] += 1;
-      keep(state, state.stackTops, { cpu: match[1] ?? '', value: number(match[3]), line });
+      const wide = match[2] === 'R';
+      const places = (match[3] ?? '').slice(0, wide ? 16 : 8);
+      // Half of sixteen digits is no address; only amd64 builds padded with blanks.
+      if (places.length < (wide ? 16 : 8) || (!wide && places.startsWith(' '))) return;
+      state[wide ? 'amd64' : 'i386'] += 1;
+      keep(state, state.stackTops, { cpu: match[1] ?? '', value: number(places), line });
     },
   },
   {

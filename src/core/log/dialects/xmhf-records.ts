@@ -256,14 +256,45 @@ function readDigits(text: string, at: number, kind: 'vcpu' | 'error-code'): Reco
 const registerName = /[ \t,]{0,8}([ER](?:AX|BX|CX|DX|SI|DI|BP|SP)|R(?:8|9|1[0-5])) ?= ?/y;
 const segmentName = /[ \t,]{0,8}((?:[C-G]S|SS|TR)) ?= ?/y;
 
-function readRegisters(text: string, at: number): RecordRead {
+/** A row with fewer pairs than the printer puts in one: the rest may stand in the next line. */
+export function isShortRow(record: DumpRecord): boolean {
+  switch (record.kind) {
+    case 'registers':
+      return record.values.length < pairsInRow(record.width === 4 ? 'E' : 'R');
+    case 'segments':
+      return record.values.length < pairsInRow(record.values[0]?.name.toUpperCase() ?? '');
+    default:
+      return false;
+  }
+}
+
+/** By the start of its first name; amd64 builds before 2021-12-08 put four registers in a row, later ones two. */
+function pairsInRow(start: string): number {
+  switch (start) {
+    case 'E':
+    case 'CS':
+      return 4;
+    case 'R':
+    case 'FS':
+      return 2;
+    default:
+      return 1;
+  }
+}
+
+/** Pairs behind the break of a short row: one may be all that is left. */
+export function restOfRow(text: string, at: number): RecordRead {
+  registerName.lastIndex = at;
+  return registerName.test(text) ? readRegisters(text, at, 1) : readSegments(text, at, 1);
+}
+
+function readRegisters(text: string, at: number, inRow = pairsInRow(text.charAt(at))): RecordRead {
   const width = text.charAt(at) === 'E' ? 4 : 8;
-  const { values, end, faults } = readPairs(text, at, registerName, width * 2, width === 4 ? 4 : 2);
+  const { values, end, faults } = readPairs(text, at, registerName, width * 2, inRow);
   return { record: { kind: 'registers', values, width }, end, faults };
 }
 
-function readSegments(text: string, at: number): RecordRead {
-  const inRow = text.startsWith('TR', at) ? 1 : text.startsWith('FS', at) ? 2 : 4;
+function readSegments(text: string, at: number, inRow = pairsInRow(text.slice(at, at + 2))): RecordRead {
   const { values, end, faults } = readPairs(text, at, segmentName, 4, inRow);
   return { record: { kind: 'segments', values }, end, faults };
 }

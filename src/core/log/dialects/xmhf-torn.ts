@@ -7,7 +7,7 @@ import { say } from '../../sentence.js';
 import { longestPrefix } from '../line-prefix.js';
 import { addNote, expectedAddress, type OpenDump } from '../open-dump.js';
 import { nextTag } from './cpu-tag.js';
-import { type RecordRead, recordAt } from './xmhf-records.js';
+import { type RecordRead, recordAt, restOfRow } from './xmhf-records.js';
 
 /** What quoting puts before the rest of a broken line. */
 const quote = /^[>|\s]{0,16}/;
@@ -30,15 +30,18 @@ export function joinRecords(
   return undefined;
 }
 
-const pairStart = /^[>|\s]{0,16}(?=(?:[ER][A-Z]{2}|R\d{1,2}|[C-G]S|SS) ?=0x)/;
+const pairStart = /^[>|,\s]{0,16}(?=(?:[ER][A-Z]{2}|R\d{1,2}|[C-G]S|SS) ?=0x)/;
+
+/** Two pieces of a broken line with a blank between them, without what quoting put before the second. */
+export function unquoted(head: string, next: string): string {
+  return `${head} ${next.replace(quote, '')}`;
+}
 
 /** The rest of a row of registers: pairs at the start of a line, without a tag. */
 export function pairsGoOn(text: string): RecordRead | undefined {
   const start = pairStart.exec(text);
-  const read = start === null ? undefined : recordAt(text, start[0].length);
-  return read !== undefined && (read.record.kind === 'registers' || read.record.kind === 'segments') && read.faults.length === 0
-    ? read
-    : undefined;
+  const read = start === null ? undefined : restOfRow(text, start[0].length);
+  return read === undefined || read.faults.length > 0 ? undefined : read;
 }
 
 /** `FUNC: unhandled exception, halting!` (2012) and `unhandled exception d, halting!` (2014), and headers whose tag is damaged. */
