@@ -11,12 +11,13 @@ import type { CpuCrash, CrashLog, LogEvent } from '../log/crash-log.js';
 import type { Platform } from '../platform.js';
 import type { ReportFrame } from '../report/report.js';
 import { plain, type Sentence } from '../sentence.js';
+import { assertionBefore } from './assertion-site.js';
 import { type CrashContext, crashContext, type Verdict } from './crash-context.js';
 import type { Diagnosis, Finding, Grade } from './diagnosis.js';
 import { eventFinding, maxEventFindings, silentEnd } from './events.js';
 import { protectionFault } from './general-protection.js';
 import type { DiagnosedImage } from './instruction.js';
-import { assertionBefore, invalidOpcode } from './invalid-opcode.js';
+import { invalidOpcode } from './invalid-opcode.js';
 import { machineCheck } from './machine-check.js';
 import { msrSuspect } from './msr.js';
 import { nestedException } from './nested.js';
@@ -41,6 +42,7 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
   const findings: Finding[] = [];
   const unknown: Sentence[] = [];
   const told = new Set<number>();
+  let first: CpuCrash | undefined;
 
   for (const [index, crash] of lastBootFirst(log)) {
     const context = crashContext(log, index, crash, input.backtraces[index] ?? [], input.images, input.platform);
@@ -51,7 +53,14 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
     }
     const verdicts = crashVerdicts(context);
     findings.push(...verdicts.flatMap((verdict) => verdict.findings).sort(byStrength));
-    unknown.push(...verdicts.flatMap((verdict) => verdict.unknown));
+    const open = verdicts.flatMap((verdict) => verdict.unknown);
+    // what stays open about another CPU than the first names it, unless it is the same
+    const known = new Set(unknown.map(plain));
+    const isFirst = first === undefined || first === crash || crash.cpu === '' || crash.cpu === first.cpu;
+    unknown.push(
+      ...open.filter((text) => !known.has(plain(text))).map((text): Sentence => (isFirst ? text : [`CPU ${crash.cpu}: `, ...text])),
+    );
+    first ??= crash;
   }
 
   let events = 0;

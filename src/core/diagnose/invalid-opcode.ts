@@ -5,9 +5,9 @@
  * know to raise `#UD` is named, and its reason left open.
  */
 import { hex } from '../addresses.js';
-import type { LogEvent } from '../log/crash-log.js';
 import { functionName } from '../report/signature.js';
 import { type Sentence, say } from '../sentence.js';
+import { assertionBefore } from './assertion-site.js';
 import { causesOf } from './certain-cause.js';
 import {
   type CrashContext,
@@ -21,8 +21,6 @@ import {
 import { bytesText } from './instruction.js';
 
 const invalidOpcodeVector = 6;
-/** Lines between an assertion's text and the dump that its UD2 brings about; other CPUs may print between. */
-const assertionReach = 40;
 
 export function invalidOpcode(context: CrashContext): Verdict | undefined {
   const { crash, instruction } = context;
@@ -72,15 +70,4 @@ export function invalidOpcode(context: CrashContext): Verdict | undefined {
   return verdict({ ...base, grade: 'confirmed', claim, explanation: [], evidence }, [
     say`Why ${text} raised ${'#UD'}: the CPU may lack it, or the code in memory was overwritten.`,
   ]);
-}
-
-/** The last assertion before the crash, of the same CPU where both are known. Index is that in `log.events`. */
-export function assertionBefore(context: CrashContext): { readonly event: LogEvent; readonly index: number } | undefined {
-  const { crash, log } = context;
-  for (let index = log.events.length - 1; index >= 0; index -= 1) {
-    const event = log.events[index];
-    if (event === undefined || event.kind !== 'assertion' || event.line > crash.line || event.line < crash.line - assertionReach) continue;
-    if (event.cpu === undefined || crash.cpu === '' || event.cpu === crash.cpu) return { event, index };
-  }
-  return undefined;
 }

@@ -96,9 +96,8 @@ function writtenOut(address: number, value: bigint, facts: CpuFacts): Sentence[]
     broken.push(say`it was locked before (bit 0 of ${hex(before.value)}, ${[`line ${before.line}`]})`);
   }
   if (address === 0x277) {
-    bytesOf(value).forEach((type, index) => {
-      if (!patTypes.includes(type)) broken.push(say`PA${index} is ${hex(type)}, and a PAT entry must be 0, 1, 4, 5, 6 or 7`);
-    });
+    const bad = bytesOf(value).flatMap((type, index) => (patTypes.includes(type) ? [] : [`PA${index} = ${hex(type)}`]));
+    if (bad.length > 0) broken.push(say`${bad.join(', ')}, and a PAT entry must be 0, 1, 4, 5, 6 or 7`);
   }
   if (isFixedMtrr(address)) {
     bytesOf(value).forEach((type, index) => {

@@ -76,7 +76,7 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
   const guard = guarded === undefined ? undefined : guardFor(guarded, address, access ?? 'read');
   const suggestion =
     guard === undefined ? guestSuggestion(found, fault.vector) : { text: say`Ask first whether the CPU has it:`, code: guard };
-  // an access that page-faulted got past the question whether the MSR exists
+  // an access that page-faulted got past the question whether the MSR exists; where it is refused in any case, only what is known counts
   const exists = (
     fault.vector === pageFault
       ? []
@@ -84,7 +84,9 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
           ...(row === undefined ? [] : [row.rule, ...(row.alsoStated === undefined ? [] : [row.alsoStated])]),
           ...existence.filter((other) => other !== row).map((other) => other.rule),
         ]
-  ).slice(0, shownRows);
+  )
+    .filter(({ worth }) => worth !== 'unknown' || !told.refusedAnyway)
+    .slice(0, shownRows);
 
   const finding: Finding = {
     finding: 'msr',

@@ -67,7 +67,7 @@ export function otherFault(context: CrashContext): Verdict | undefined {
   }
   if (vector >= firstInterrupt) return verdict(make('other-fault', say`Interrupt vector ${hex(vector)} arrived, and nothing handles it`));
   if (known === undefined) return verdict(make('other-fault', say`Vector ${vector} is reserved: no CPU raises it`));
-  return verdict(make('other-fault', say`${vectorName(vector)}, ${[known.meaning]}`));
+  return verdict(make('other-fault', say`${vectorName(vector)}: ${[known.meaning]}`));
 }
 
 type Make = (finding: FindingKind, claim: Sentence, explanation?: readonly Sentence[], grade?: Finding['grade']) => Finding;

@@ -8,7 +8,7 @@ import { feedbackLink } from './links.js';
 import { type Block, count, lines, paragraph, type Rich, type Section, small } from './page.js';
 import type { MatchEvidence, Report, ReportContext, ReportCrash } from './report.js';
 import { exceptionName, functionName } from './signature.js';
-import { assertionBefore, isStackTrusted, leadingCrash } from './verdict-section.js';
+import { isStackTrusted, leadingCrash, toldAssertion } from './verdict-section.js';
 
 const shownWords = 400;
 const shownWordsShort = 60;
@@ -214,7 +214,7 @@ export function eventsSection(report: Report): readonly Section[] {
   const { events } = report;
   const entry = entryOf(report);
   // a single event is told above: as the verdict, or as the assertion before the dump
-  if (events.length === 0 || (events.length === 1 && (entry === undefined || assertionBefore(report, entry) !== undefined))) return [];
+  if (events.length === 0 || (events.length === 1 && (entry === undefined || toldAssertion(report, entry) !== undefined))) return [];
   const ordered = [...events].sort((one, other) => Number(other.fatal) - Number(one.fatal) || one.line - other.line);
   const shown = ordered.slice(0, shownEvents);
   const items = shown.map(

@@ -142,10 +142,18 @@ function frameList(entry: ReportCrash, context: ReportContext): readonly Rich[] 
     const key = repeatKey(frame);
     let last = index;
     for (let next = frames[last + 1]; next !== undefined && repeatKey(next) === key; next = frames[last + 1]) last += 1;
-    items.push([{ strong: last === index ? `Frame ${index}` : `Frames ${index} to ${last}` }, ...frameItem(frame, index, entry, context)]);
+    items.push([
+      { strong: last === index ? `Frame ${index}` : `Frames ${index} to ${last}` },
+      ...frameItem(frame, index, entry, context),
+      ...(hasValues(frame) && last > index ? [`; the values are those of frame ${index}`] : []),
+    ]);
     index = last + 1;
   }
   return items;
+}
+
+function hasValues({ functions, locals }: ReportFrame): boolean {
+  return locals.length > 0 || functions.some((called) => called.arguments.length > 0);
 }
 
 function howWords({ frame }: ReportFrame, index: number): string {

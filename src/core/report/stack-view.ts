@@ -18,7 +18,7 @@ import {
   variableText,
 } from './frame-words.js';
 import { wordHex } from './json.js';
-import type { CodeLine } from './page.js';
+import { type CodeLine, count } from './page.js';
 import type { ReportCrash, ReportFrame, ReportVariable } from './report.js';
 import { functionName } from './signature.js';
 import { fold, type Item, type Row } from './stack-fold.js';
@@ -84,7 +84,8 @@ function stackItems(entry: ReportCrash, shownBefore: number): readonly Item[] {
   if (shownBefore > 0) items.push({ kind: 'fold', text: `... frames 0 to ${shownBefore - 1} as above` });
   let repeat: { key: string; times: number } | undefined;
   const closeRepeat = (): void => {
-    if (repeat !== undefined && repeat.times > 0) items.push({ kind: 'fold', text: `... the same frame ${repeat.times} more times` });
+    if (repeat !== undefined && repeat.times > 0)
+      items.push({ kind: 'fold', text: `... the same frame ${count(repeat.times, 'more time')}` });
     repeat = undefined;
   };
   frames.forEach((frame, index) => {

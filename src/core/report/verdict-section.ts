@@ -2,6 +2,7 @@
  * One sentence: what happened, where, which MSR is suspected, how sure that is; then what the image's verdict allows us to say.
  */
 import { hex } from '../addresses.js';
+import { assertionBefore } from '../diagnose/assertion-site.js';
 import type { Finding, Grade, MsrSuspect } from '../diagnose/diagnosis.js';
 import { type Sentence, say } from '../sentence.js';
 import { guiltyPlace, placeText } from './frame-words.js';
@@ -13,8 +14,6 @@ import { exceptionName, functionName, suspectedMsr } from './signature.js';
 
 /** CPUs named one by one; more are counted. */
 const namedCpus = 8;
-/** An assertion this near above a dump belongs to it: lines of other CPUs come between. */
-const linesBeforeDump = 40;
 
 const msrGrades: Readonly<Record<Grade, string>> = {
   confirmed: 'confirmed by the instruction and ECX',
@@ -182,15 +181,14 @@ export function imageWords(report: Report, entry: ReportCrash | undefined): Sent
 }
 
 /** A condition that failed right before the dump: more telling than the exception that it ends in. */
-export function assertionBefore({ events }: Report, { crash }: ReportCrash): ReportEvent | undefined {
-  return events.findLast(
-    ({ kind, line, condition }) =>
-      kind === 'assertion' && condition !== undefined && line <= crash.line && line >= crash.line - linesBeforeDump,
-  );
+export function toldAssertion({ events, crashes }: Report, { crash, frames }: ReportCrash): ReportEvent | undefined {
+  const found = assertionBefore({ log: { events, crashes: crashes.map((entry) => entry.crash) }, crash, frames });
+  const event = found === undefined ? undefined : events[found.index];
+  return event?.condition === undefined ? undefined : event;
 }
 
 function assertionWords(report: Report, entry: ReportCrash): Rich {
-  const event = assertionBefore(report, entry);
+  const event = toldAssertion(report, entry);
   const { crash } = entry;
   if (event?.condition === undefined) return [];
   const at =

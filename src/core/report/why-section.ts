@@ -3,7 +3,7 @@ import type { Existence, Finding } from '../diagnose/diagnosis.js';
 import { plain, type Sentence } from '../sentence.js';
 import { type Block, ended, lines, paragraph, type Rich, type Section, small } from './page.js';
 import type { Report } from './report.js';
-import { assertionBefore, leadingCrash, leadingEvent } from './verdict-section.js';
+import { leadingCrash, leadingEvent, toldAssertion } from './verdict-section.js';
 
 const shownFindings = 24;
 const shownEvidence = 12;
@@ -21,11 +21,12 @@ export function whySections(report: Report): readonly Section[] {
     crash === undefined ? finding.event !== undefined && finding.event === eventIndex : finding.crash === crash;
   const leading = report.findings.filter(isLeading);
   const [top] = leading;
-  // an MSR that is suspected beside the fault belongs to the answer
-  const also = leading.filter((finding) => finding !== top && finding.msr !== undefined).slice(0, 1);
-  const told = toldAssertion(report);
+  // what else is found about the crash that leads, an MSR beside its fault or an interrupted function, belongs to the answer
+  const also = crash === undefined ? [] : leading.filter((finding) => finding !== top).slice(0, 2);
+  const told = toldIndex(report);
   const rest = report.findings.filter(
-    (finding) => finding !== top && !also.includes(finding) && !isRepeat(report, finding, leading) && !isTold(finding, told),
+    (finding) =>
+      finding !== top && !also.includes(finding) && !isRepeat(report, finding, leading) && !isTold(finding, told) && !isBare(finding),
   );
   const sections: Section[] = [];
   const unknown: Block[] = report.unknown.length === 0 ? [] : [{ kind: 'list', items: report.unknown.slice(0, shownEvidence) }];
@@ -56,9 +57,14 @@ function isTold({ event, finding, explanation }: Finding, told: number | undefin
   return told !== undefined && event === told && finding === 'assertion' && explanation.length === 0;
 }
 
-function toldAssertion(report: Report): number | undefined {
+/** Nothing but the exception's name, which stands with each stack. */
+function isBare({ finding, crash, explanation, evidence }: Finding): boolean {
+  return finding === 'other-fault' && crash !== undefined && explanation.length === 0 && evidence.length === 0;
+}
+
+function toldIndex(report: Report): number | undefined {
   const entry = report.crashes[leadingCrash(report) ?? -1];
-  const event = entry === undefined ? undefined : assertionBefore(report, entry);
+  const event = entry === undefined ? undefined : toldAssertion(report, entry);
   return event === undefined ? undefined : report.events.indexOf(event);
 }
 

@@ -184,7 +184,8 @@ describe('writes', () => {
   test.each([
     ['a read-only MSR', 0x480n, 1n, 'read-only'],
     ['reserved bits of EFER', 0xc0000080n, 0x1d01n, 'bit 12 of EFER is reserved on Intel CPUs'],
-    ['a PAT entry', 0x277n, 0x0007040600070402n, 'PA0 is 0x2'],
+    ['a PAT entry', 0x277n, 0x0007040600070402n, 'PA0 = 0x2, and a PAT entry'],
+    ['several PAT entries', 0x277n, 0x0007040200070402n, 'PA0 = 0x2, PA4 = 0x2, and a PAT entry'],
     ['a memory type', 0x2ffn, 0xc02n, 'its type byte is 0x2'],
     ['a fixed-range byte', 0x250n, 0x0606060606060306n, 'byte 1 is 0x3'],
     ['EXTD without EN', 0x1bn, 0xfee00400n, 'EXTD (bit 10) is 1 while EN (bit 11) is 0'],

@@ -145,8 +145,8 @@ describe('the other vectors', () => {
     [7, '#NM: an FPU or SSE instruction'],
     [8, 'A double fault'],
     [11, '#NP, segment not present'],
-    [16, '#MF, x87 floating-point error'],
-    [17, '#AC, alignment check or split lock'],
+    [16, '#MF: x87 floating-point error'],
+    [17, '#AC: alignment check or split lock'],
     [15, 'Vector 15 is reserved'],
     [0x28, 'Interrupt vector 0x28 arrived'],
   ])('%i', (vector, words) => {
