@@ -45,8 +45,15 @@ export interface ExpressionFrame {
   relocate(link: bigint): bigint;
   /** Entry of `.debug_addr`, not relocated. */
   indexedAddress(index: number): bigint | undefined;
-  /** Size and signedness of the base type at an offset in the unit. */
-  baseType(offset: number): { readonly size: number; readonly isSigned: boolean; readonly isFloat: boolean } | undefined;
+  /** The base type at an offset in the unit. */
+  baseType(offset: number): BaseType | undefined;
+}
+
+export interface BaseType {
+  /** Bytes. */
+  readonly size: number;
+  readonly isSigned: boolean;
+  readonly isFloat: boolean;
 }
 
 const { asIntN, asUintN } = BigInt;
@@ -61,23 +68,32 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
   const cursor = new Cursor(expression, 'expression');
   const bits = frame.addressSize * 8;
   const mask = (value: bigint) => asUintN(bits, value);
-  const signed = (value: bigint) => asIntN(bits, value);
   const stack: bigint[] = initial === undefined ? [] : [mask(initial)];
+  /** Type of each entry; the generic one of addresses is `undefined` (DWARF 5 §2.5.1). Wider than an address on i386: u64. */
+  const types: (BaseType | undefined)[] = initial === undefined ? [] : [undefined];
+  /** Of the entry that was popped last: an operation's result has its operands' type. */
+  let type: BaseType | undefined;
   const pieces: Piece[] = [];
   /** Location that the last operation named other than by the stack. */
   let named: Location | undefined;
-  const push = (value: bigint) => {
+  const push = (value: bigint, as = type) => {
     if (stack.length >= limits.expressionStack) throw cursor.fail('limit', `stack deeper than ${limits.expressionStack}`);
-    stack.push(mask(value));
+    stack.push(as === undefined ? mask(value) : asUintN(as.size * 8, value));
+    types.push(as);
   };
+  const generic = (value: bigint) => push(value, undefined);
+  const signed = (value: bigint) => asIntN(type === undefined ? bits : type.size * 8, value);
+  const width = () => toBigInt(type === undefined ? bits : type.size * 8);
   const pop = () => {
     const value = stack.pop();
+    type = types.pop();
     if (value === undefined) throw cursor.fail('malformed', 'operation on an empty stack');
     return value;
   };
   const pick = (depth: number) => {
     const value = stack[stack.length - 1 - depth];
     if (value === undefined) throw cursor.fail('malformed', `pick of entry ${depth} of ${stack.length}`);
+    type = types[stack.length - 1 - depth];
     return value;
   };
   const jump = (distance: number) => {
@@ -86,15 +102,19 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
     cursor.at = to;
   };
   const compare = (test: (one: bigint, other: bigint) => boolean) => {
-    const other = signed(pop());
-    push(test(signed(pop()), other) ? 1n : 0n);
+    const last = pop();
+    // Unsigned types compare as such; the generic one as signed (§2.5.1.5).
+    const order = (value: bigint) => (type === undefined || type.isSigned ? signed(value) : value);
+    const other = order(last);
+    const isTrue = test(order(pop()), other);
+    generic(isTrue ? 1n : 0n);
   };
 
   for (let steps = 0; cursor.left > 0; steps++) {
     if (steps >= limits.expressionSteps) throw cursor.fail('limit', `more than ${limits.expressionSteps} operations`);
     const op = cursor.u8();
     if (op >= 0x30 && op <= 0x4f) {
-      push(toBigInt(op - 0x30)); // DW_OP_lit
+      generic(toBigInt(op - 0x30)); // DW_OP_lit
       continue;
     }
     if (op >= 0x50 && op <= 0x6f) {
@@ -105,52 +125,53 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
       const value = frame.register(op - 0x70); // DW_OP_breg
       const offset = cursor.bigSleb();
       if (value === undefined) return absent('not saved');
-      push(value + offset);
+      generic(value + offset);
       continue;
     }
     switch (op) {
       case 0x03: // DW_OP_addr
-        push(frame.relocate(frame.addressSize === 8 ? cursor.bigU64() : toBigInt(cursor.u32())));
+        generic(frame.relocate(frame.addressSize === 8 ? cursor.bigU64() : toBigInt(cursor.u32())));
         break;
       case 0x06: // DW_OP_deref
       case 0x94: // DW_OP_deref_size
       case 0xa6: // DW_OP_deref_type
       case 0xf6: {
         const size = op === 0x06 ? frame.addressSize : cursor.u8();
-        if (op === 0xa6 || op === 0xf6) cursor.skipLeb();
-        if (size < 1 || size > 8) return absent('unsupported');
+        const isTyped = op === 0xa6 || op === 0xf6;
+        const of = isTyped ? frame.baseType(cursor.uleb()) : undefined;
+        if (size < 1 || size > 8 || (isTyped && !isIntegral(of))) return absent('unsupported');
         const value = frame.memory(pop(), size);
         if (value === undefined) return absent('not in the dump');
-        push(value);
+        push(value, of);
         break;
       }
       case 0x08:
-        push(toBigInt(cursor.u8()));
+        generic(toBigInt(cursor.u8()));
         break;
       case 0x09:
-        push(toBigInt(cursor.s8()));
+        generic(toBigInt(cursor.s8()));
         break;
       case 0x0a:
-        push(toBigInt(cursor.u16()));
+        generic(toBigInt(cursor.u16()));
         break;
       case 0x0b:
-        push(toBigInt(cursor.s16()));
+        generic(toBigInt(cursor.s16()));
         break;
       case 0x0c:
-        push(toBigInt(cursor.u32()));
+        generic(toBigInt(cursor.u32()));
         break;
       case 0x0d:
-        push(toBigInt(cursor.s32()));
+        generic(toBigInt(cursor.s32()));
         break;
       case 0x0e:
       case 0x0f:
-        push(cursor.bigU64());
+        generic(cursor.bigU64());
         break;
       case 0x10: // DW_OP_constu
-        push(cursor.bigUleb());
+        generic(cursor.bigUleb());
         break;
       case 0x11: // DW_OP_consts
-        push(cursor.bigSleb());
+        generic(cursor.bigSleb());
         break;
       case 0x12: // DW_OP_dup
         push(pick(0));
@@ -167,19 +188,24 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
       case 0x16: {
         // DW_OP_swap
         const top = pop();
+        const topType = type;
         const below = pop();
-        push(top);
-        push(below);
+        const belowType = type;
+        push(top, topType);
+        push(below, belowType);
         break;
       }
       case 0x17: {
         // DW_OP_rot
         const first = pop();
+        const firstType = type;
         const second = pop();
+        const secondType = type;
         const third = pop();
-        push(first);
         push(third);
-        push(second);
+        stack.splice(-1, 0, first);
+        types.splice(-1, 0, firstType);
+        push(second, secondType);
         break;
       }
       case 0x19: {
@@ -193,8 +219,10 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
         break;
       case 0x1b: {
         // DW_OP_div, signed
-        const divisor = signed(pop());
-        const value = signed(pop());
+        const last = pop();
+        const divisor = type === undefined || type.isSigned ? signed(last) : last;
+        const first = pop();
+        const value = type === undefined || type.isSigned ? signed(first) : first;
         if (divisor === 0n) return absent('unsupported');
         push(value / divisor);
         break;
@@ -233,20 +261,20 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
       case 0x24: {
         const count = pop();
         const value = pop();
-        push(count >= toBigInt(bits) ? 0n : value << count);
+        push(count >= width() ? 0n : value << count);
         break;
       }
       case 0x25: {
         const count = pop();
         const value = pop();
-        push(count >= toBigInt(bits) ? 0n : value >> count);
+        push(count >= width() ? 0n : value >> count);
         break;
       }
       case 0x26: {
         // DW_OP_shra
         const count = pop();
         const value = signed(pop());
-        if (count >= toBigInt(bits)) push(value < 0n ? -1n : 0n);
+        if (count >= width()) push(value < 0n ? -1n : 0n);
         else push(value >> count);
         break;
       }
@@ -288,7 +316,7 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
         const offset = cursor.bigSleb();
         const base = frame.frameBase();
         if (base === undefined) return absent('not saved');
-        push(base + offset);
+        generic(base + offset);
         break;
       }
       case 0x92: {
@@ -296,7 +324,7 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
         const value = frame.register(cursor.uleb());
         const offset = cursor.bigSleb();
         if (value === undefined) return absent('not saved');
-        push(value + offset);
+        generic(value + offset);
         break;
       }
       case 0x93: // DW_OP_piece
@@ -309,6 +337,7 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
         pieces.push({ bits: op === 0x9d ? count : count * 8, from, location });
         named = undefined;
         stack.length = 0;
+        types.length = 0;
         break;
       }
       case 0x96: // DW_OP_nop
@@ -318,7 +347,7 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
         // DW_OP_call_frame_cfa
         const cfa = frame.cfa();
         if (cfa === undefined) return absent('not saved');
-        push(cfa);
+        generic(cfa);
         break;
       }
       case 0x9e: // DW_OP_implicit_value
@@ -333,39 +362,38 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
       case 0xfc: {
         const value = frame.indexedAddress(cursor.uleb());
         if (value === undefined) return absent('unsupported');
-        push(op === 0xa1 || op === 0xfb ? frame.relocate(value) : value);
+        generic(op === 0xa1 || op === 0xfb ? frame.relocate(value) : value);
         break;
       }
       case 0xa3: // DW_OP_entry_value
       case 0xf3: {
         const value = frame.entryValue(cursor.take(cursor.uleb()));
         if (value === undefined) return absent('optimized out');
-        push(value);
+        generic(value);
         break;
       }
       case 0xfa: {
         // DW_OP_GNU_parameter_ref
         const value = frame.parameterValue(cursor.u32());
         if (value === undefined) return absent('optimized out');
-        push(value);
+        generic(value);
         break;
       }
       case 0xa4: // DW_OP_const_type
       case 0xf4: {
-        const type = frame.baseType(cursor.uleb());
+        const of = frame.baseType(cursor.uleb());
         const bytes = cursor.take(cursor.u8());
-        if (type === undefined || type.isFloat || bytes.length > frame.addressSize) return absent('unsupported');
-        const value = littleEndian(bytes);
-        push(type.isSigned ? asIntN(bytes.length * 8, value) : value);
+        if (!isIntegral(of) || bytes.length > 8) return absent('unsupported');
+        push(littleEndian(bytes), of);
         break;
       }
       case 0xa5: // DW_OP_regval_type
       case 0xf5: {
         const value = frame.register(cursor.uleb());
-        const type = frame.baseType(cursor.uleb());
-        if (type === undefined || type.isFloat || type.size > frame.addressSize) return absent('unsupported');
+        const of = frame.baseType(cursor.uleb());
+        if (!isIntegral(of)) return absent('unsupported');
         if (value === undefined) return absent('not saved');
-        push(type.isSigned ? asIntN(type.size * 8, value) : asUintN(type.size * 8, value));
+        push(value, of);
         break;
       }
       case 0xa8: // DW_OP_convert
@@ -373,12 +401,12 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
       case 0xa9: // DW_OP_reinterpret
       case 0xf9: {
         const offset = cursor.uleb();
-        if (offset === 0) break; // the generic type
-        const type = frame.baseType(offset);
-        // Values wider than a register and floating point have no place on this stack.
-        if (type === undefined || type.isFloat || type.size > frame.addressSize) return absent('unsupported');
+        const of = offset === 0 ? undefined : frame.baseType(offset);
+        // Floating point has no place on this stack.
+        if (offset !== 0 && !isIntegral(of)) return absent('unsupported');
         const value = pop();
-        push(type.isSigned ? asIntN(type.size * 8, value) : asUintN(type.size * 8, value));
+        const isConvert = op === 0xa8 || op === 0xf7;
+        push(isConvert && type?.isSigned ? signed(value) : value, of);
         break;
       }
       case 0xa0: // DW_OP_implicit_pointer
@@ -392,6 +420,10 @@ export function evaluate(expression: Uint8Array, frame: ExpressionFrame, initial
   if (pieces.length > 0) return { kind: 'pieces', pieces };
   if (named !== undefined) return named;
   return { kind: 'memory', address: pop() };
+}
+
+function isIntegral(type: BaseType | undefined): type is BaseType {
+  return type !== undefined && !type.isFloat && type.size >= 1 && type.size <= 8;
 }
 
 /** The value of an expression that computes one, such as a call site's parameter: what is left on its stack, or in a register it names. */

@@ -24,13 +24,15 @@ const frame: ExpressionFrame = {
   relocate: (link) => link + 0x10000n,
   indexedAddress: (index) => (index === 2 ? 0x1234n : undefined),
   baseType: (offset) =>
-    offset === 1
-      ? { size: 1, isSigned: true, isFloat: false }
-      : offset === 4
-        ? { size: 4, isSigned: false, isFloat: false }
-        : offset === 9
-          ? { size: 8, isSigned: false, isFloat: true }
-          : undefined,
+    offset === 8
+      ? { size: 8, isSigned: true, isFloat: false }
+      : offset === 1
+        ? { size: 1, isSigned: true, isFloat: false }
+        : offset === 4
+          ? { size: 4, isSigned: false, isFloat: false }
+          : offset === 9
+            ? { size: 8, isSigned: false, isFloat: true }
+            : undefined,
 };
 
 const value = (...bytes: number[]) => evaluateValue(Uint8Array.from(bytes), frame);
@@ -103,12 +105,28 @@ describe('arithmetic', () => {
     ['entry_value', [0xa3, 1, 0x55], 0x491n],
     ['GNU entry_value', [0xf3, 1, 0x55], 0x491n],
     ['GNU parameter_ref', [0xfa, 0x60, 0, 0, 0], 0x77n],
-    ['regval_type, signed char', [0xa5, 3, 1], 0xfffffffffffffffen],
+    ['regval_type, signed char, widened', [0xa5, 3, 1, 0xa8, 8], 0xfffffffffffffffen],
+    ['regval_type, signed char', [0xa5, 3, 1], 0xfen],
     ['convert to u32', [0x09, 0xff, 0xa8, 4], 0xffffffffn],
-    ['const_type', [0xa4, 1, 1, 0x80], 0xffffffffffffff80n],
+    ['const_type', [0xa4, 1, 1, 0x80], 0x80n],
+    ['arithmetic in the width of the type', [0xa4, 1, 1, 0x7f, 0xa4, 1, 1, 0x01, 0x22], 0x80n],
+    ['an unsigned type compares as such', [0xa4, 4, 4, 0xff, 0xff, 0xff, 0xff, 0xa4, 4, 4, 1, 0, 0, 0, 0x2b], 1n],
+    ['swap keeps the types', [0xa4, 1, 1, 0xff, 0x31, 0x16, 0xa8, 8], 0xffffffffffffffffn],
   ])('%s', (_, bytes, expected) => {
     expect(value(...bytes)).toBe(expected);
   });
+});
+
+test('64 bits on a CPU of 32: both halves, as GCC puts them together', () => {
+  const narrow: ExpressionFrame = {
+    ...frame,
+    addressSize: 4,
+    register: (register) => [0x3n, 0x1234n][register],
+    baseType: (offset) => (offset === 1 ? { size: 4, isSigned: false, isFloat: false } : { size: 8, isSigned: false, isFloat: false }),
+  };
+  // regval edx as u32, convert u64, 32, convert u64, shl, regval eax as u32, convert u64, or
+  const bytes = [0xa5, 1, 1, 0xa8, 2, 0x08, 32, 0xa8, 2, 0x24, 0xa5, 0, 1, 0xa8, 2, 0x21, 0x9f];
+  expect(evaluate(Uint8Array.from(bytes), narrow)).toEqual({ kind: 'value', value: 0x123400000003n });
 });
 
 describe('locations', () => {
