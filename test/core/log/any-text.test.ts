@@ -52,7 +52,7 @@ const damaged = fc
       fc.record({
         at: fc.nat(4000),
         kind: fc.constantFrom('drop', 'double', 'change', 'cut'),
-        with: fc.string({ minLength: 1, maxLength: 1 }),
+        with: fc.oneof(fc.constantFrom(' ', '0', 'x', ')', '[', '\n'), fc.string({ minLength: 1, maxLength: 1 })),
       }),
       { minLength: 1, maxLength: 4 },
     ),
