@@ -29,7 +29,11 @@ function ruleLines({ when, source, worth, because }: Existence, evaluated: boole
 /** Of the CPU and boot that crashed first; without a crash, of the first boot. */
 function factsOf(log: CrashLog | undefined): CpuFacts {
   const crash = log?.crashes[0];
-  return cpuFacts(log ?? readLog(''), { cpu: crash?.cpu ?? '', boot: crash?.boot ?? (log?.boots.length ? 0 : undefined), arch: crash?.arch });
+  return cpuFacts(log ?? readLog(''), {
+    cpu: crash?.cpu ?? '',
+    boot: crash?.boot ?? (log?.boots.length ? 0 : undefined),
+    arch: crash?.arch,
+  });
 }
 
 function rowLines(row: MsrRow, log: CrashLog | undefined): string[] {
