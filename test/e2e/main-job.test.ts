@@ -2,18 +2,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { launch } from '../../src/demo/launch.js';
 import { commentEvent, issueEvent } from '../../src/demo/stand-in/events.js';
-import type { RunningStandIn } from '../../src/demo/stand-in/server.js';
 import { addComment, addIssue, answers } from '../../src/demo/stand-in/state.js';
 import { violations } from './openapi.js';
-import { ask, entry, imageOfCase, node24, nodeAtHand, questionText, scene, withServers } from './scene.js';
+import { ask, callCounts, entry, imageOfCase, node24, nodeAtHand, questionText, scene, withServers } from './scene.js';
 
 const patience = 60_000;
-
-function apiCalls(running: RunningStandIn): { readonly reads: number; readonly writes: number } {
-  const api = running.recorded.filter(({ origin }) => origin === 'api');
-  const writes = api.filter(({ asked }) => asked.method !== 'GET').length;
-  return { reads: api.length - writes, writes };
-}
 
 const node = node24();
 const nodes: [string, string][] = [
@@ -48,9 +41,10 @@ describe('a comment with a log and a run', () => {
         expect(result.summary).toContain('read_window');
         expect(result.forbidden).toBe('');
         expect(standIn.reactions.map(({ on, content }) => `${on} ${content}`)).toEqual(['comment=1002 eyes', 'comment=1002 rocket']);
-        const { reads, writes } = apiCalls(running);
+        const { reads, writes, lookUps } = callCounts(running.recorded);
         expect(reads + writes).toBeLessThanOrEqual(10);
         expect(writes).toBeLessThanOrEqual(3);
+        expect(lookUps).toBeLessThanOrEqual(10);
         expect(running.recorded.filter(({ origin }) => origin === 'api').flatMap(violations)).toEqual([]);
       });
     },
@@ -106,7 +100,7 @@ describe('a comment with a log and a run', () => {
         const result = await ask(standIn, running, questionText(run));
         expect(result.outputs.verdict).toBe('match');
         expect(answers(standIn)[0]?.body).toContain(`build-${imageOfCase}`);
-        const { reads, writes } = apiCalls(running);
+        const { reads, writes } = callCounts(running.recorded);
         expect(reads + writes).toBeLessThanOrEqual(9 + standIn.artifacts.size);
       });
     },

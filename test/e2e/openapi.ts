@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { Recorded } from '../../src/demo/stand-in/server.js';
+import { graphqlViolations } from './graphql.js';
 
 interface Parameter {
   readonly $ref?: string;
@@ -77,6 +78,10 @@ function errorsOf(validate: ValidateFunction, value: unknown, where: string): st
 /** What an exchange breaks; empty where it fits. */
 export function violations({ asked, answer }: Recorded): string[] {
   const where = `${asked.method} ${asked.path}`;
+  if (asked.path === '/graphql') {
+    const body: unknown = answer === undefined ? undefined : JSON.parse(new TextDecoder().decode(answer.body));
+    return graphqlViolations(asked.body, body).map((problem) => `${where}: ${problem}`);
+  }
   const found = operationOf(asked.method, asked.path);
   if (found === undefined) return [`${where}: not described`];
   const { template, operation } = found;

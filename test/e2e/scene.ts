@@ -5,7 +5,7 @@ import { arch, platform } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type Launch, type Launched, launch } from '../../src/demo/launch.js';
 import { commentEvent } from '../../src/demo/stand-in/events.js';
-import { type RunningStandIn, startStandIn } from '../../src/demo/stand-in/server.js';
+import { type Recorded, type RunningStandIn, startStandIn } from '../../src/demo/stand-in/server.js';
 import { addArtifact, addComment, addIssue, addRun, createStandIn, type StandIn, type StandInRun } from '../../src/demo/stand-in/state.js';
 import { writeZip } from '../../src/demo/zip-writer.js';
 
@@ -54,6 +54,24 @@ export function scene(given: Parameters<typeof createStandIn>[0] = {}, only?: re
 
 export function questionText(run: Pick<StandInRun, 'id'>, log = caseLog): string {
   return `It hangs at boot. The build is run ${run.id}.\n\n\`\`\`\n${log}\n\`\`\`\n`;
+}
+
+/** Source, blame and history: optional, and with a budget of ten calls of their own. */
+const lookUps = /\/(?:git\/trees|contents|compare|graphql|commits)(?:\/|$)|\/actions\/runs$|\/repos\/[^/]+\/[^/]+\/issues\/comments$/;
+
+export interface CallCounts {
+  readonly reads: number;
+  readonly writes: number;
+  readonly lookUps: number;
+}
+
+/** Calls to the API by what they are for. */
+export function callCounts(recorded: readonly Recorded[]): CallCounts {
+  const api = recorded.filter(({ origin }) => origin === 'api');
+  const optional = api.filter(({ asked }) => lookUps.test(asked.path));
+  const needed = api.filter(({ asked }) => !lookUps.test(asked.path));
+  const writes = needed.filter(({ asked }) => asked.method !== 'GET').length;
+  return { reads: needed.length - writes, writes, lookUps: optional.length };
 }
 
 /** Starts servers, hands them over, and closes them whatever happens. */
