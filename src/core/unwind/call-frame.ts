@@ -38,6 +38,7 @@ function expressionFrame(space: AddressSpace, registers: RegisterValues): Expres
     cfa: () => undefined,
     frameBase: () => undefined,
     entryValue: () => undefined,
+    parameterValue: () => undefined,
     relocate: (link) => link,
     indexedAddress: () => undefined,
     baseType: () => undefined,

@@ -8,7 +8,7 @@ import { runtimeAddress } from '../addresses.js';
 import type { AddressSpace, InnerEntries, ReturnSite } from './address-space.js';
 import type { Reach } from './call-sites.js';
 import { type Standing, stepOutward } from './outward.js';
-import { SP } from './values.js';
+import { FP, SP } from './values.js';
 
 /** Words looked at; a frame larger than this holds an array that ran over anyway. */
 const WORDS = 8192;
@@ -38,11 +38,19 @@ function* candidates(space: AddressSpace, above: bigint): Generator<{ readonly s
   }
 }
 
-function standingAt(space: AddressSpace, slot: bigint): Standing {
+/**
+ * SP at a candidate follows from its slot. The frame pointer of the lost frame may be known, for the frame inside saved it: it is the caller's where
+ * the lost frame left it alone, and points at the caller's where the lost frame made it its own.
+ */
+function standingAt(space: AddressSpace, slot: bigint, framePointer: bigint | undefined): Standing {
+  const word = toBigInt(space.set.wordSize);
   const value = space.stack.wordAt(slot) ?? 0n; // candidates are words of the dump
+  const registers = new Map([[SP, slot + word]]);
+  const above = framePointer === slot - word ? space.stack.wordAt(framePointer) : framePointer;
+  if (above !== undefined && above > slot) registers.set(FP, above);
   return {
     address: { kind: 'return-address', at: runtimeAddress(value) },
-    registers: new Map([[SP, slot + toBigInt(space.set.wordSize)]]),
+    registers,
     trust: 'scan',
     slot: runtimeAddress(slot),
   };
@@ -64,7 +72,8 @@ function holds(space: AddressSpace, start: Standing): boolean {
         standing = outcome.next;
         break;
       case 'lost':
-        return outcome.notInDump !== undefined && passed >= ENOUGH;
+        // A chain that ends exactly where the dump ends has arrived at the top of the stack.
+        return outcome.notInDump !== undefined && (outcome.notInDump === space.stack.range?.end || passed >= ENOUGH);
       default:
         return outcome satisfies never;
     }
@@ -72,10 +81,10 @@ function holds(space: AddressSpace, start: Standing): boolean {
   return false;
 }
 
-/** The lowest word at or above `above` that is a call site with a whole chain behind it. */
-export function searchChain(space: AddressSpace, above: bigint, inner: InnerEntries): Recovered | undefined {
+/** The lowest word at or above `above` that is a call site with a whole chain behind it. `framePointer`: of the lost frame, where known. */
+export function searchChain(space: AddressSpace, above: bigint, inner: InnerEntries, framePointer?: bigint): Recovered | undefined {
   for (const { slot, from } of candidates(space, above)) {
-    const next = standingAt(space, slot);
+    const next = standingAt(space, slot, framePointer);
     if (!holds(space, next)) continue;
     const reach = inner === undefined ? undefined : space.reaches(from, inner);
     return { next, from, ...(reach === undefined || reach.how === 'indirect' ? {} : { reach }) };
@@ -88,7 +97,7 @@ export function scanForCaller(space: AddressSpace, above: bigint, inner: InnerEn
   if (inner === undefined) return undefined;
   for (const { slot, from } of candidates(space, above)) {
     const reach = space.reaches(from, inner);
-    if (reach !== undefined && reach.how !== 'indirect') return { next: standingAt(space, slot), from, reach };
+    if (reach !== undefined && reach.how !== 'indirect') return { next: standingAt(space, slot, undefined), from, reach };
   }
   return undefined;
 }

@@ -50,6 +50,8 @@ export type Outcome =
       readonly noProgress?: RuntimeAddress;
       /** Where the return address was read, and what was there. */
       readonly refused?: { readonly slot: RuntimeAddress; readonly value: bigint };
+      /** Of the caller that is lost: what the frame inside saved. */
+      readonly framePointer?: bigint;
       /** A return address of 0 in the last words: kernels mark the bottom so, but an overwritten stack may look alike. */
       readonly zeroAtTop?: Sentence;
     };
@@ -230,8 +232,14 @@ function withoutCaller(space: AddressSpace, standing: Standing, step: CodeStep, 
     tried: [],
     why: say`the return address of ${name} would be ${hex(value)}, but ${[why]}`,
     refused: { slot, value },
+    ...framePointerOf(step),
     ...(isTop ? { zeroAtTop: say`the return address of ${name} is 0, at the top of the stack` } : {}),
   };
+}
+
+function framePointerOf(step: CodeStep): { readonly framePointer?: bigint } {
+  const framePointer = step.registers.get(FP);
+  return framePointer === undefined ? {} : { framePointer };
 }
 
 function outwardByFramePointer(
@@ -264,6 +272,9 @@ function outOfCode(space: AddressSpace, standing: Standing): Outcome {
     if (value !== undefined) registers.set(index, value);
   }
   const found = callerAt(space, sp, 'code', registers, undefined);
-  if (found === undefined) return { kind: 'lost', inner: undefined, tried: ['code'], why };
+  if (found === undefined) {
+    const framePointer = standing.registers.get(FP);
+    return { kind: 'lost', inner: undefined, tried: ['code'], why, ...(framePointer === undefined ? {} : { framePointer }) };
+  }
   return { kind: 'caller', cfa: runtimeAddress(sp + toBigInt(space.set.wordSize)), ...found, notes: [] };
 }

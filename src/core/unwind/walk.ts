@@ -152,7 +152,7 @@ function searchStart(space: AddressSpace, standing: Standing, lost: Lost): bigin
 }
 
 function recover(space: AddressSpace, above: bigint, lost: Lost): Recovered | undefined {
-  return searchChain(space, above, lost.inner) ?? scanForCaller(space, above, lost.inner);
+  return searchChain(space, above, lost.inner, lost.framePointer) ?? scanForCaller(space, above, lost.inner);
 }
 
 function pushCaller(space: AddressSpace, frames: Draft[], inner: Draft, standing: Standing, from: ReturnSite, reach: Reach): void {
