@@ -1,5 +1,5 @@
 /**
- * Calls that the answer can do without: at most ten, each tried once, all within 20 s, none where the rate limit is nearly used up.
+ * Calls that the answer can do without: at most ten, each tried once, 8 s each and 20 s in all, none where the rate limit is nearly used up.
  *
  * In: the connection of the answer. Out: a connection of its own and a purse of calls. A failure of any kind becomes a `Sentence` in the
  * answer; only a job that was cancelled is thrown on.
@@ -12,6 +12,7 @@ import { cancelled } from './transfer.js';
 
 const mostCalls = 10;
 const mostMilliseconds = 20_000;
+const longestCall = 8000;
 /** A job's token has 1,000 calls an hour for the whole repository; other answers need them more. */
 const leastRemaining = 100;
 
@@ -28,14 +29,12 @@ export interface Allowance {
   readonly call: <T>(task: (github: GitHub) => Promise<T>) => Promise<T>;
   /** The task's answer; where it fails, `undefined` and a note. */
   readonly part: <T>(what: string, task: () => Promise<T>) => Promise<T | undefined>;
-  readonly notes: Sentence[];
 }
 
-function reason(error: unknown, timedOut: boolean): Sentence | undefined {
-  if (timedOut) return say`it took too long`;
+function reason(error: unknown): Sentence {
   if (error instanceof NotLookedUp) return error.why;
   if (error instanceof ApiRefusal) return say`GitHub answered ${error.status}`;
-  if (!(error instanceof Problem)) return undefined;
+  if (!(error instanceof Problem)) return say`a fault of this tool: ${String(error)}`;
   switch (error.kind) {
     case 'permission':
     case 'input':
@@ -45,9 +44,8 @@ function reason(error: unknown, timedOut: boolean): Sentence | undefined {
     case 'question':
     case 'gone':
     case 'unreachable':
-      return say`GitHub could not be asked`;
     case 'cancelled':
-      return undefined;
+      return say`GitHub could not be asked`;
     default:
       return error.kind satisfies never;
   }
@@ -61,32 +59,41 @@ export async function withAllowance<T>(
   if (count.remaining !== undefined && count.remaining < leastRemaining) {
     return { notes: [say`anything in the repository (${count.remaining} calls are left in the rate limit)`] };
   }
-  const abort = new AbortController();
-  const stop = (): void => abort.abort(cancelled());
-  net.signal.addEventListener('abort', stop, { once: true });
-  const off = net.clock.after(mostMilliseconds, () => abort.abort());
+  const until = net.clock.now() + mostMilliseconds;
   const notes: Sentence[] = [];
   let left = mostCalls;
-  try {
-    const github = await connect(environment, token, { ...net, signal: abort.signal }, userAgent, impatient);
-    const call: Allowance['call'] = (one) => {
-      if (left === 0) throw new NotLookedUp(say`the ${mostCalls} calls for this are spent`);
-      left -= 1;
-      return one(github);
-    };
-    const part: Allowance['part'] = async (what, one) => {
-      try {
-        return await one();
-      } catch (error) {
-        if (net.signal.aborted) throw cancelled();
-        const why = reason(error, abort.signal.aborted) ?? say`a fault of this tool: ${String(error)}`;
-        notes.push(say`${[what]} (${why})`);
-        return undefined;
-      }
-    };
-    return { result: await task({ call, part, notes }), notes };
-  } finally {
-    off();
-    net.signal.removeEventListener('abort', stop);
-  }
+  const call: Allowance['call'] = async (one) => {
+    if (net.signal.aborted) throw cancelled();
+    const time = Math.min(longestCall, until - net.clock.now());
+    if (time <= 0) throw tooLong();
+    if (left === 0) throw new NotLookedUp(say`the ${mostCalls} calls for this are spent`);
+    left -= 1;
+    const abort = new AbortController();
+    const stop = (): void => abort.abort();
+    net.signal.addEventListener('abort', stop, { once: true });
+    const off = net.clock.after(time, stop);
+    try {
+      return await one(await connect(environment, token, { ...net, signal: abort.signal }, userAgent, impatient));
+    } catch (error) {
+      if (net.signal.aborted) throw cancelled();
+      throw abort.signal.aborted ? tooLong() : error;
+    } finally {
+      off();
+      net.signal.removeEventListener('abort', stop);
+    }
+  };
+  const part: Allowance['part'] = async (what, one) => {
+    try {
+      return await one();
+    } catch (error) {
+      if (error instanceof Problem && error.kind === 'cancelled') throw error;
+      notes.push(say`${[what]} (${reason(error)})`);
+      return undefined;
+    }
+  };
+  return { result: await task({ call, part }), notes };
+}
+
+function tooLong(): NotLookedUp {
+  return new NotLookedUp(say`it took too long`);
 }
