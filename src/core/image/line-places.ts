@@ -44,7 +44,10 @@ export function codeAtLine(image: Image, file: string, line: number): readonly L
         if (name === undefined) continue;
         const start = addresses[row] ?? 0;
         const end = row + 1 < sequence.last ? (addresses[row + 1] ?? start) : sequence.high;
-        if (found.length < MOST_PLACES) found.push({ file: name, start: linkAddress(start), end: linkAddress(end) });
+        const last = found.at(-1);
+        // Rows of one line after the other are one piece: an assembly macro has one for each instruction.
+        if (last !== undefined && last.end === start && last.file === name) found[found.length - 1] = { ...last, end: linkAddress(end) };
+        else if (found.length < MOST_PLACES) found.push({ file: name, start: linkAddress(start), end: linkAddress(end) });
       }
     }
   }
