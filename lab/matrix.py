@@ -106,6 +106,9 @@ def record(row, work, fixtures):
                  '--notes', 'A failed condition and nothing else: no register dump, the other CPUs go on.')
             case(f'overflow-{name.replace("-gcc", "")}', '--crash', 'crash=overflow cpus=2', '--ends', '4', '--traced', '0,1', '--notes',
                  'The stack ran past its end into the one of the CPU below; the dump begins there.')
+        if name == 'amd64-gcc-O2':
+            case('rdmsr-amd64-O2-12-cpus', '--crash', 'crash=rdmsr', '--ends', '12', '--cpus', '12', '--notes',
+                 'Twelve CPUs: local APIC ids up to 0b, which are hexadecimal digits in the tags.')
         if row[2] == '0':
             case(f'nmi-{name.replace("-gcc", "")}', '--crash', 'crash=nmi', '--ends', '4', '--traced', '0', '--notes',
                  'An NMI interrupts a function, and its handler faults: a hardware frame lies inside the dump.')

@@ -8,7 +8,7 @@ import type { LinkAddress } from '../addresses.js';
 import { linkAddress } from '../addresses.js';
 import type { Image } from '../image/image.js';
 import type { Decode } from '../platform.js';
-import { type CodeFunction, type CodeMap, codeMapOf } from './code-map.js';
+import { type CodeFunction, type CodeMap, codeMapOf, isPushOfNext } from './code-map.js';
 import type { StackDepths } from './stack-depth.js';
 
 export interface CallSite {
@@ -40,8 +40,7 @@ export function callSiteBefore(map: CodeMap, returnAddress: number): CallSite | 
     if (instruction?.length !== length) continue;
     if (instruction.flow !== 'call' && instruction.flow !== 'indirect-call') continue;
     const { target } = instruction;
-    // `call next` pushes an address to read it, not to come back to it
-    if (target === returnAddress) return undefined;
+    if (isPushOfNext(map.image, returnAddress, target)) return undefined;
     return { at: instruction.at, ...(target === undefined ? {} : { target }) };
   }
   return undefined;

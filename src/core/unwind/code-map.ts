@@ -51,6 +51,16 @@ export interface CodeMap {
   isEntered(address: number): boolean;
 }
 
+/**
+ * `call next`: how position-independent code learns where it is; it is not come back to. Where a function begins right there it is a
+ * real call: clang puts one that never returns before its callee (fixtures/cases/traps-amd64-clang-Os-dw4).
+ */
+export function isPushOfNext(image: Image, next: number, target: number | undefined): boolean {
+  if (target !== next) return false;
+  const found = image.symbolAt(linkAddress(next));
+  return found === undefined || found.offset !== 0 || found.symbol.type !== 'function';
+}
+
 const coldName = /\.cold(?:\.\d+)?$/;
 /** Labels that assemblers and linkers make and that begin nothing: `.L3`, mapping symbols. */
 const noEntryName = /^(?:\.L|\$|\.Ltmp)/;
@@ -260,8 +270,7 @@ function createCodeMap(image: Image, decode: Decode): CodeMap {
     const add = (range: CodeRange): void => {
       for (const instruction of sweep(range)) {
         const { flow, target } = instruction;
-        // `call next` is how position-independent code learns where it is.
-        if (target === undefined || target === instruction.at + instruction.length) continue;
+        if (target === undefined || (flow === 'call' && isPushOfNext(image, instruction.at + instruction.length, target))) continue;
         if (flow === 'call') found.add(target);
         else if (target < range.start || target >= range.end) jumpedTo.add(target);
       }

@@ -9,7 +9,7 @@
 import { limits } from '../limits.js';
 import type { Instruction } from '../platform.js';
 import { applyCall, calleePop, keepsRegister } from './call-effects.js';
-import type { CodeFunction, CodeMap } from './code-map.js';
+import { type CodeFunction, type CodeMap, isPushOfNext } from './code-map.js';
 import { isAtEntryDepth, jumpValue, refineByComparison, returnTarget } from './endings.js';
 import type { FailedCheck, Flow, FlowOptions, TailJump } from './flow.js';
 import { admit, type Edge } from './joins.js';
@@ -257,7 +257,7 @@ function onePass(
           call = undefined;
           break;
         case 'call':
-          if (target === next) {
+          if (isPushOfNext(map.image, next, target)) {
             push(context, state, constant(next), wordSize);
             call = undefined;
             break;
