@@ -103,12 +103,14 @@ export function stepOutward(space: AddressSpace, standing: Standing): Outcome {
   const table = stepByTable(space, place, standing.registers);
   const outcomes = states.map((from) => outwardByCode(space, standing, from, table, inner, place));
   // Stubs of different depth may share this code: the one whose caller passes is the one that ran.
-  const proved = outcomes.find(({ kind }) => kind === 'caller' || kind === 'hardware') ?? outcomes.find(({ kind }) => kind !== 'lost');
+  const proved = outcomes.find(({ kind }) => kind === 'caller' || kind === 'hardware');
   if (proved !== undefined) return proved;
-  const failures = outcomes.flatMap((outcome) => (outcome.kind === 'lost' ? [outcome] : []));
-  const tried: FrameTrust[] = failures.some(({ cfa }) => cfa !== undefined) ? ['code'] : [];
   const byTable = table === undefined ? undefined : outwardByTable(space, standing, table, inner, place);
   if (byTable !== undefined) return byTable;
+  const ended = outcomes.find(({ kind }) => kind !== 'lost');
+  if (ended !== undefined) return ended;
+  const failures = outcomes.flatMap((outcome) => (outcome.kind === 'lost' ? [outcome] : []));
+  const tried: FrameTrust[] = failures.some(({ cfa }) => cfa !== undefined) ? ['code'] : [];
   if (table !== undefined) tried.unshift('cfi');
   const byFrame = outwardByFramePointer(space, standing, inner, states);
   if (byFrame !== undefined) return byFrame;

@@ -1,8 +1,8 @@
 /**
  * Derived stack depth against the compiler's own call-frame information, at every instruction of every function of
- * fixtures/unwind/frames: the images hold none, the tables were recorded from the same links before it was dropped.
+ * fixtures/unwind/frames and of the testbed's images: the tables were recorded from the same links with that information kept.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { bytesSource } from '../../../src/core/bytes/byte-source.js';
 import { openImage } from '../../../src/core/image/open-image.js';
@@ -18,6 +18,8 @@ const folder = 'fixtures/unwind/frames';
 const builds = readdirSync(folder)
   .filter((name) => name.endsWith('.elf'))
   .map((name) => name.slice(0, -'.elf'.length));
+const images = 'fixtures/images';
+const recorded = readdirSync(images).filter((slug) => existsSync(`${images}/${slug}/frames.txt`));
 const platform = createPlatform();
 const { parseInt: toInteger } = Number;
 
@@ -70,8 +72,8 @@ function compareRegister(map: CodeMap, state: MachineState, row: FrameRow | unde
   return saved.baseId === 0 && saved.offset === toInteger(rule.slice(1), 10) ? 'equal' : 'wrong';
 }
 
-function countBuild(build: string): Count {
-  const bytes = readFileSync(`${folder}/${build}.elf`);
+function countBuild(build: string, elf = `${folder}/${build}.elf`, table = `${folder}/${build}.frames.txt`): Count {
+  const bytes = readFileSync(elf);
   const image = openImage(bytesSource(bytes), build, platform);
   const map = codeMapOf(image, platform.decode);
   const depths = stackDepths(map);
@@ -85,12 +87,12 @@ function countBuild(build: string): Count {
     wrongRegisters: [],
     unknownRegisters: [],
   };
-  for (const entry of readFrameTable(readFileSync(`${folder}/${build}.frames.txt`, 'utf8'))) {
+  for (const entry of readFrameTable(readFileSync(table, 'utf8'))) {
     let before: Instruction | undefined;
     for (const instruction of map.sweep(entry)) {
       const where = `${instruction.at.toString(16)} ${image.symbolAt(instruction.at)?.symbol.name ?? ''} ${instruction.text()}`;
       const [found] = depths.statesAt(instruction.at);
-      const popped = popsUnseen(map, build.startsWith('clang') ? before : undefined);
+      const popped = popsUnseen(map, build.includes('clang') ? before : undefined);
       before = instruction;
       // a thunk exists to change its register
       if (where.includes('__x86.get_pc_thunk')) continue;
@@ -122,6 +124,14 @@ describe('stack depth by the code against call-frame information', () => {
     const { instructions, calls, expressions, ...faults } = countBuild(build);
     expect(faults).toEqual({ wrong: [], unknown: [], unreached: [], wrongRegisters: [], unknownRegisters: [] });
     // the comparison itself must have happened
+    expect(instructions).toBeGreaterThan(900);
+    expect(calls).toBeGreaterThan(80);
+    expect(expressions).toBeLessThan(instructions / 10);
+  });
+
+  test.each(recorded)('testbed %s: nothing wrong, nothing unknown, nothing missed', (slug) => {
+    const { instructions, calls, expressions, ...faults } = countBuild(slug, `${images}/${slug}/image.elf`, `${images}/${slug}/frames.txt`);
+    expect(faults).toEqual({ wrong: [], unknown: [], unreached: [], wrongRegisters: [], unknownRegisters: [] });
     expect(instructions).toBeGreaterThan(900);
     expect(calls).toBeGreaterThan(80);
     expect(expressions).toBeLessThan(instructions / 10);
