@@ -37,6 +37,8 @@ export interface ChosenImages {
   readonly warnings: readonly Sentence[];
   /** Several candidates fit equally: their verdict is that. */
   readonly tied: boolean;
+  /** Why this one, where no comparison of images was needed. */
+  readonly how?: Sentence;
 }
 
 /** One call each; the contract allows 30 in all, and 10 are spent elsewhere. */
@@ -265,6 +267,10 @@ export async function chooseImages(github: GitHub, artifacts: readonly Artifact[
     const [only] = open;
     // nothing to compare with: its verdict comes with the report
     if (ordered.length === 1 && only !== undefined && open.length === 1 && weighed.length === 0) return finish(only, [], search, [], false);
+    if (only !== undefined && open.length === 1 && only.hypervisor !== undefined && weighed.every(({ problem }) => problem === undefined)) {
+      const how = say`Of the ${found.length} artifacts looked into, only ${only.label} holds a hypervisor of the ${only.hypervisor} bytes that the log prints.`;
+      return { ...(await finish(only, [], search, [], false)), how };
+    }
     weighed.push(...(await inWaves(open, (candidate) => weigh(candidate, search))));
   }
   const sorted = [...weighed].sort(compare);

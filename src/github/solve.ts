@@ -163,6 +163,7 @@ async function chooseFrom(
   provenance.push(
     say`The image ${chosen.images[0]?.path ?? ''} is from the artifact ${chosen.artifact.name} of run ${run.run.id}, attempt ${run.run.attempt}, commit ${run.run.headSha.slice(0, 12)}.`,
   );
+  if (chosen.how !== undefined) provenance.push(chosen.how);
   if (run.run.conclusion !== undefined && run.run.conclusion !== 'success') {
     provenance.push(say`The run ended as ${run.run.conclusion}; its artifact was used all the same.`);
   }

@@ -101,6 +101,9 @@ test(
     const outcome = await ask(standIn, questionText(run, log));
     expect(outcome.outputs.verdict).toBe('match');
     expect(bodyOf(standIn)).toContain('from the artifact build-b ');
+    expect(bodyOf(standIn)).toContain(
+      `Of the 3 artifacts looked into, only build-b holds a hypervisor of the ${size} bytes that the log prints.`,
+    );
   },
   patience,
 );
