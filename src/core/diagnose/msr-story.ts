@@ -25,6 +25,11 @@ export function bestRow(rows: readonly RowExistence[]): RowExistence | undefined
   );
 }
 
+/** A name that only some models know is no name of the MSR on an unknown CPU. */
+export function isNamed({ row, rule }: RowExistence): boolean {
+  return rule.worth === 'true' || row.name.startsWith('IA32_') || !/\bmodel:/.test(rule.when);
+}
+
 export interface Story {
   readonly address: number;
   readonly rows: readonly RowExistence[];
@@ -58,6 +63,7 @@ export function tell(context: CrashContext, story: Story): Told {
     explanation.push(say`Nothing is known of MSR ${number}: the table has no row for it. That does not mean that it does not exist.`);
   } else {
     const other = row.alsoStated;
+    if (!isNamed(row)) explanation.push(say`On some models MSR ${number} is ${row.row.name}: nothing shows that this CPU is one of them.`);
     const absent = rows.every((r) => r.rule.worth === 'false');
     if (absent) explanation.push(absence(row));
     if (other !== undefined && other.worth !== 'unknown' && row.rule.worth !== 'unknown' && other.worth !== row.rule.worth) {

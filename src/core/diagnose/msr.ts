@@ -25,7 +25,7 @@ import { rowExistence, rowsOfVendor } from './existence.js';
 import { isCanonical, vectorName } from './fault.js';
 import { guardFor } from './guard.js';
 import { msrAccessOf, registerValue } from './instruction.js';
-import { bestRow, shownRows, tell } from './msr-story.js';
+import { bestRow, isNamed, shownRows, tell } from './msr-story.js';
 import { type MsrRow, msrRows } from './msr-table.js';
 
 export interface MsrVerdict {
@@ -63,8 +63,9 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
   const { fault } = context.crash;
   const existence = rowsOf(context, address).map((row) => rowExistence(row, context.facts));
   const row = bestRow(existence);
+  const name = row === undefined || !isNamed(row) ? undefined : row.row.name;
   const instruction = access === undefined ? 'RDMSR or WRMSR' : access === 'read' ? 'RDMSR' : 'WRMSR';
-  const suspect = `${instruction} ${hex(address)}${row === undefined ? '' : ` ${row.row.name}`}`;
+  const suspect = `${instruction} ${hex(address)}${name === undefined ? '' : ` ${name}`}`;
   const code = fault.errorCode === undefined || fault.vector === pageFault ? '' : `(${fault.errorCode.toString(16)})`;
   const raised = `${vectorName(fault.vector ?? generalProtection)}${code}`;
   const told = tell(context, { address, rows: existence, row, access, value, isGuest: guest !== undefined, grade });
@@ -98,7 +99,7 @@ export function msrSuspect(context: CrashContext): MsrVerdict | undefined {
     ...(suggestion && { suggestion }),
     msr: {
       address,
-      ...(row && { name: row.row.name }),
+      ...(name !== undefined && { name }),
       ...(access && { access }),
       ...(value !== undefined && { value }),
       origin: guest === undefined ? 'host' : 'guest',

@@ -27,6 +27,8 @@ export const trustWords: Readonly<Record<FrameTrust, string>> = {
 const msrHelper = /(?:rd|wr|read|write)_?msr/i;
 /** Handlers of a guest's RDMSR bear the same words, and do much else. */
 const notHelper = /intercept|handle|emulat|guest|exit|trap/i;
+/** Of another privileged register, likewise. */
+const registerHelper = /^_*(?:rd|wr|read|write|get|set|load|store)_?(?:x?cr\d|dr\d)$/i;
 /** Where an assertion or a panic ends up: the function that called it is the one to look at. */
 const fatalHelper = /^(?:_*assert(?:ion)?(?:_fail(?:ed)?)?|__assert_func|abort|panic|bug|halt|fatal|__stack_chk_fail)$/i;
 
@@ -44,7 +46,7 @@ export function guiltyPlace(frames: readonly ReportFrame[]): { readonly frame: n
 }
 
 function isHelper(name: string): boolean {
-  return fatalHelper.test(name) || (msrHelper.test(name) && !notHelper.test(name));
+  return fatalHelper.test(name) || registerHelper.test(name) || (msrHelper.test(name) && !notHelper.test(name));
 }
 
 function namesOf(entry: ReportFrame | undefined): readonly Pick<ReportFunction, 'name'>[] {

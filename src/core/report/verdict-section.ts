@@ -119,7 +119,9 @@ function placeWords(entry: ReportCrash): Sentence | undefined {
   const at = place === '' ? say`${functionName(name)}` : say`${functionName(name)} (${place})`;
   if (guilty.frame > 0 && innermost.functions.length === 0 && innermost.symbol === undefined) {
     const pc = innermost.frame.address;
-    return pc === undefined ? [' called from ', ...at] : [' at ', { code: wordHex(pc.at, entry.crash.arch) }, ', called from ', ...at];
+    // where the return address is lost, the way from there to here may have been a jump or a return
+    const from = owner.frame.callVerified === true ? 'called from ' : 'within a call by ';
+    return pc === undefined ? [` ${from}`, ...at] : [' at ', { code: wordHex(pc.at, entry.crash.arch) }, `, ${from}`, ...at];
   }
   const helper = guilty.frame === 0 && guilty.position === 0 ? undefined : (innermost.functions[0]?.name ?? innermost.symbol);
   const inside = helper === undefined ? say`` : say`, through ${functionName(helper)}`;

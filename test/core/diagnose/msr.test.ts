@@ -139,6 +139,14 @@ describe('existence', () => {
     expect(msr?.errata).toContain('Vol 3 app. A.11');
   });
 
+  test('a name of some models is not given to the MSR of an unknown CPU', () => {
+    const { msr, text } = run({ crash: crashOf({ ...gp, registers: { ecx: 0x3ffn } }), images: code(rdmsr) });
+    expect(msr?.msr).toEqual({ address: 0x3ff, access: 'read', origin: 'host' });
+    expect(text).toContain('RDMSR 0x3ff raised #GP(0)');
+    expect(text).toContain('On some models MSR 0x3ff is MSR_C6_RESIDENCY');
+    expect(run({ crash: crashOf({ ...gp, registers: { ecx: 0x491n } }), images: code(rdmsr) }).text).not.toContain('On some models');
+  });
+
   test('without values the worth is unknown, and it says what would settle it', () => {
     const { msr, unknown } = run({ images: code(rdmsr) });
     expect(msr?.exists?.map((e) => e.worth)).toEqual(['unknown', 'unknown']);
@@ -154,7 +162,7 @@ describe('existence', () => {
     const exists = run({ crash: crashOf({ ...gp, registers: { ecx: 0x480n } }), facts: { msrs: arrandale }, images: code(rdmsr) });
     expect(exists.msr?.suggestion).toBeUndefined();
     const models = run({ crash: crashOf({ ...gp, registers: { ecx: 0x2an } }), images: code(rdmsr) });
-    expect(models.msr?.msr?.name).toBeDefined();
+    expect(models.text).toContain('On some models MSR 0x2a is');
     expect(models.msr?.suggestion).toBeUndefined();
   });
 

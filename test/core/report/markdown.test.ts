@@ -273,6 +273,16 @@ describe('the verdict', () => {
     );
   });
 
+  test('a jump into nothing whose return address is lost was perhaps no call', () => {
+    const frames = [
+      makeFrame({ at: 0x30303030n }),
+      makeFrame({ at: 2n, trust: 'scan', frame: { callVerified: false }, functions: [{ name: 'outer', file: 'a/b.c', line: 3 }] }),
+    ];
+    const verdict = verdictOf(makeReport({ crashes: [makeReportCrash(makeCrash(), frames)] }));
+    expect(verdict).toContain('within a call by <code>outer</code>');
+    expect(verdict).not.toContain('called from');
+  });
+
   test('prefers what is confirmed over an MSR that is not', () => {
     const findings = [
       makeOtherFinding({ finding: 'page-fault', claim: say`a write to ${'0x0'} failed` }),
@@ -281,6 +291,10 @@ describe('the verdict', () => {
     expect(verdictOf(makeReport({ crashes: [crash], findings }))).toContain('a write to <code>0x0</code> failed.');
     expect(verdictOf(makeReport({ crashes: [crash], findings: [makeFinding({ grade: 'possible' })] }))).toContain(
       'suspect **RDMSR 0x491 IA32_VMX_VMFUNC**, possible, not proved.',
+    );
+    // and both where the fault alone is confirmed
+    expect(verdictOf(makeReport({ crashes: [crash], findings }))).toContain(
+      'Suspect **RDMSR 0x491 IA32_VMX_VMFUNC**, possible, not proved.',
     );
   });
 

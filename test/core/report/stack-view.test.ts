@@ -133,6 +133,8 @@ describe('guiltyPlace', () => {
   test.each([
     ['passes over MSR helpers, inlined or called', [fault('rdmsr64'), named('read_caps')], { frame: 1, position: 0 }],
     ['passes over assertion helpers', [fault('abort'), named('__assert_fail'), named('map')], { frame: 2, position: 0 }],
+    ['passes over helpers for control registers', [fault('write_cr4'), named('set_up')], { frame: 1, position: 0 }],
+    ['stays with what only bears such a name', [fault('write_crash'), named('set_up')], { frame: 0, position: 0 }],
     ["stays with a handler of a guest's WRMSR", [fault('handle_intercept_wrmsr'), named('hub')], { frame: 0, position: 0 }],
     ['is the fault itself otherwise', [fault('map'), named('rdmsr64')], { frame: 0, position: 0 }],
     ['is the fault where all are helpers', [fault('rdmsr64'), named('wrmsr_safe')], { frame: 0, position: 0 }],
