@@ -3,6 +3,7 @@
 
   record.py image BUILD_DIR SLUG
   record.py case BUILD_DIR IMAGE_SLUG CASE_SLUG --crash "COMMAND LINE" [--ends N] [--until TEXT] [--cpus 4]
+  record.py frames SLUG              only frames.txt of an image
   record.py restack                  after the answers of an image were recorded anew
 
 The formats are in fixtures/README.md.
@@ -33,6 +34,22 @@ def record_image(build, slug, fixtures):
     text = run('readelf', '-hSlW', 'image.elf', cwd=target, capture_output=True, text=True).stdout
     open(f'{target}/readelf.txt', 'w').write(text)
     answers.main(f'{target}/image.elf', target)
+    record_frames(target)
+
+
+def record_frames(target):
+    """frames.txt: what readelf says of the call-frame information, columns and rows only."""
+    image = 'image-cfi.elf' if os.path.exists(f'{target}/image-cfi.elf') else 'image.elf'
+    text = subprocess.run(['readelf', '--debug-dump=frames-interp', image], cwd=target, capture_output=True, text=True).stdout
+    rows = []
+    for line in text.splitlines():
+        if m := re.search(r' FDE .*pc=([0-9a-f]+)\.\.([0-9a-f]+)', line):
+            rows.append(f'FDE {m.group(1)} {m.group(2)}')
+        elif ' CIE' in line:
+            rows.append('CIE')
+        elif 'LOC' in line or re.match(r'[0-9a-f]{8,16} ', line) and 'ZERO' not in line:
+            rows.append(' '.join(re.sub(r'^0{4,}(?=[0-9a-f])', '', line).split()))
+    open(f'{target}/frames.txt', 'w').write('\n'.join(rows) + '\n')
 
 
 # The dumps of a log of our own: never damaged, so exact patterns do.
@@ -320,9 +337,13 @@ def main():
     case.add_argument('--function', help='the function of an assertion')
     case.add_argument('--notes', default='')
     sub.add_parser('restack')
+    frames = sub.add_parser('frames')
+    frames.add_argument('slug')
     a = p.parse_args()
     if a.what == 'restack':
         restack(a.fixtures)
+    elif a.what == 'frames':
+        record_frames(f'{a.fixtures}/images/{a.slug}')
     elif a.what == 'image':
         record_image(a.build, a.slug, a.fixtures)
     else:

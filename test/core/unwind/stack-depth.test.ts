@@ -109,6 +109,10 @@ function countBuild(build: string, elf = `${folder}/${build}.elf`, table = `${fo
       else if (cfa !== 'equal') count[cfa].push(where);
       for (const register of map.set.calleeSaved) {
         const outcome = compareRegister(map, found.state, row, register);
+        // GCC 12 says of the register that holds the CFA of an aligned frame that it is restored one POP too early (i386 -Os,
+        // use_aligned): it still points at the frame, and its entry value still lies on the stack
+        const name = map.set.names[register] ?? '';
+        if (outcome === 'wrong' && name !== map.set.framePointer && entry.rows.some(({ cfa }) => cfa.startsWith(`${name}+`))) continue;
         if (outcome === 'wrong') count.wrongRegisters.push(`${where}: ${map.set.names[register]}`);
         if (outcome === 'unknown') count.unknownRegisters.push(`${where}: ${map.set.names[register]}`);
       }
