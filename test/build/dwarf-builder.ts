@@ -201,6 +201,8 @@ export interface LineProgramInput {
   readonly opcodeBase?: number;
   /** Bytes of a checksum for each file, DWARF 5. */
   readonly hasMd5?: boolean;
+  /** Those bytes, 32 hex digits a file; left out, 0xaa each. */
+  readonly checksums?: readonly string[];
   readonly program: (writer: ByteWriter) => void;
 }
 
@@ -234,7 +236,7 @@ function writeOldFiles(out: ByteWriter, { directories = [], files }: LineProgram
   out.u8(0);
 }
 
-function writeFiles(out: ByteWriter, { directories = [], files, hasMd5 = false }: LineProgramInput): void {
+function writeFiles(out: ByteWriter, { directories = [], files, checksums, hasMd5 = checksums !== undefined }: LineProgramInput): void {
   out.u8(1).uleb(D.DW_LNCT_path).uleb(D.DW_FORM_string).uleb(directories.length);
   for (const directory of directories) out.text(directory);
   out
@@ -243,12 +245,12 @@ function writeFiles(out: ByteWriter, { directories = [], files, hasMd5 = false }
     .uleb(D.DW_FORM_string)
     .uleb(D.DW_LNCT_directory_index)
     .uleb(D.DW_FORM_udata);
-  if (hasMd5) out.uleb(5).uleb(D.DW_FORM_data16);
+  if (hasMd5) out.uleb(D.DW_LNCT_MD5).uleb(D.DW_FORM_data16);
   out.uleb(files.length);
-  for (const [name, directory] of files) {
+  files.forEach(([name, directory], index) => {
     out.text(name).uleb(directory);
-    if (hasMd5) out.append(new Uint8Array(16).fill(0xaa));
-  }
+    if (hasMd5) out.append(Buffer.from(checksums?.[index] ?? 'aa'.repeat(16), 'hex'));
+  });
 }
 
 /** DW_LNE_set_address, a special opcode's effect spelled out, DW_LNE_end_sequence. */

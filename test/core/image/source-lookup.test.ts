@@ -455,3 +455,48 @@ describe('what is not supported is told, and the symbol table answers', () => {
     expect(words(image({ bits: 64, version: 4 }, debug.sections()), 0x1000)).toEqual(['f ??:0:0']);
   });
 });
+
+describe('checksums of files', () => {
+  // md5sum of a file that clang 14.0.6 -g compiled; its line table held these bytes in this order
+  const checksum = 'e381f26408f1deac54f8482281cd73aa';
+  const opened = (checksums: readonly string[] | undefined) => {
+    const table = lineTable({
+      version: 5,
+      addressSize: 4,
+      directories: ['/src'],
+      files: [
+        ['a.c', 0],
+        ['b.c', 0],
+      ],
+      ...(checksums === undefined ? {} : { checksums }),
+      program: (out) => {
+        out.u8(D.DW_LNS_set_file).uleb(0);
+        setAddress(out, 0x1000, 4);
+        row(out, 0, 9);
+        out.u8(D.DW_LNS_set_file).uleb(1);
+        row(out, 4, 1);
+        endSequence(out, 4);
+      },
+    });
+    const unit = die(D.DW_TAG_compile_unit, [
+      [D.DW_AT_name, D.DW_FORM_string, 'a.c'],
+      [D.DW_AT_comp_dir, D.DW_FORM_string, '/src'],
+      [D.DW_AT_low_pc, D.DW_FORM_addr, 0x1000],
+      [D.DW_AT_high_pc, D.DW_FORM_data4, 8],
+      [D.DW_AT_stmt_list, D.DW_FORM_sec_offset, 0],
+    ]);
+    const debug = new DebugWriter().add({ version: 5, addressSize: 4, root: unit });
+    const sections = [...debug.sections(), { name: '.debug_line', bytes: table }];
+    return image({ bits: 32, version: 5 }, sections, [{ name: 'f', address: 0x1000, size: 8 }]);
+  };
+  const checksums = (found: Opened) => [0x1000, 0x1004].map((address) => found.lookup(linkAddress(address)).functions[0]?.checksum);
+
+  test('are those of the file of each line', () => {
+    expect(checksums(opened([checksum, `${'0'.repeat(31)}1`]))).toEqual([checksum, `${'0'.repeat(31)}1`]);
+  });
+
+  test('are absent without the field, and where it is zero', () => {
+    expect(checksums(opened(undefined))).toEqual([undefined, undefined]);
+    expect(checksums(opened(['0'.repeat(32), checksum]))).toEqual([undefined, checksum]);
+  });
+});

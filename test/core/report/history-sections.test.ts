@@ -154,7 +154,7 @@ describe('hostile text', () => {
 });
 
 describe('room', () => {
-  test('is made in order: commits before source lines before the stack', () => {
+  test('is made in order: source lines, commits, blame, earlier answers, the stack last', () => {
     const history: History = {
       source: [{ ...excerpt, lines: Array.from({ length: 7 }, () => 'x'.repeat(300)) }],
       blame: [blamed],
@@ -162,11 +162,21 @@ describe('room', () => {
       seenBefore: [{ issue: 12, comment: 345, isPullRequest: false, date: '2026-05-10', age: '3 weeks' }],
     };
     const full = draw(history);
-    const tight = draw(history, full.length - 2000);
-    expect(tight).toContain('where it comes from');
-    expect(tight).toContain('Last changed: ');
-    expect(tight).toContain('Seen before');
-    expect(tight).not.toContain('x'.repeat(300));
+    const excerptText = 'x'.repeat(300);
+    // every budget between all and nothing: what is there may only shrink in this order
+    const seen = new Set<string>();
+    for (let budget = full.length; budget > 1200; budget -= 200) {
+      const text = draw(history, budget);
+      const kept = [
+        text.includes('changes <code>'),
+        text.includes(excerptText),
+        text.includes('Last changed: '),
+        text.includes('Seen before'),
+        text.includes('smp_common_start'),
+      ];
+      seen.add(kept.map((one) => (one ? 'x' : '-')).join(''));
+    }
+    expect([...seen]).toEqual(['xxxxx', 'x-xxx', '--xxx', '---xx', '----x', '-----']);
   });
 });
 
