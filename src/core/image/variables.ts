@@ -16,7 +16,7 @@ import { dwarfRegisterName } from '../dwarf/frame.js';
 import { locationAt } from '../dwarf/location.js';
 import { typeAt } from '../dwarf/types.js';
 import type { ReportVariable } from '../report/report.js';
-import { callSiteAt } from './call-site-info.js';
+import { type CallSiteInfo, callSiteAt, callSitesIn } from './call-site-info.js';
 import type { Image } from './image.js';
 import { OpenedImage } from './open-image.js';
 import { constantByte, type Rendered, renderLocation, renderScalar, type ValueContext } from './render-value.js';
@@ -212,7 +212,7 @@ function constantBytes(image: Image, link: bigint, size: number): bigint | undef
 
 /**
  * The caller says what it passed (DWARF 5 §3.4.2): the parameter of its call site whose location is the expression asked for,
- * worked out in the caller's frame. Only where the caller's CALL is to this very function: behind a tail call it passed that to another.
+ * worked out in the frame of the caller, or of the function that jumped here.
  */
 function passedValue(
   frames: readonly (VariableFrame | undefined)[],
@@ -239,19 +239,37 @@ function fromCaller(
   scope: Scope,
   isWanted: (parameter: CallSiteParameter) => boolean,
 ): bigint | undefined {
+  const callee = frames[index];
   const caller = frames[index + 1];
-  if (caller?.resume === undefined || !frames[index]?.isCalled || !(caller.image instanceof OpenedImage)) return undefined;
-  const site = callSiteAt(caller.image, caller.resume);
-  const debug = caller.image.debugInfo;
-  if (site === undefined || debug === undefined || site.isTailCall) return undefined;
   const start = scope.owner.ranges()[0];
-  const isThisFunction = site.origin !== undefined && start !== undefined && site.origin.entries.includes(linkAddress(start));
-  if (site.origin !== undefined && site.origin.entries.length > 0 && !isThisFunction) return undefined;
+  // A synthetic frame was called too, though the walk cannot say from where it jumped.
+  const isCalled = callee !== undefined && (callee.isCalled || callee.resume === undefined);
+  if (caller === undefined || !isCalled || start === undefined || !(caller.image instanceof OpenedImage)) return undefined;
+  const site =
+    caller.resume === undefined ? tailCallTo(caller, linkAddress(start)) : callTo(caller.image, caller.resume, linkAddress(start));
+  const debug = caller.image.debugInfo;
+  if (site === undefined || debug === undefined) return undefined;
   const wanted = callSiteParameters(debug, site.die).find(isWanted);
   const frame = wanted === undefined ? undefined : expressionFrame(frames, index + 1, memory);
   if (wanted === undefined || frame === undefined) return undefined;
   // What the expression names is, by its definition, still there behind the call.
   return evaluateValue(wanted.value, keptRegisters(frames, index + 1, frame) ?? frame);
+}
+
+/** The call site that returns to the caller, unless it names another function: behind a tail call that one was called, and passed other things on. */
+function callTo(image: Image, resume: LinkAddress, start: LinkAddress): CallSiteInfo | undefined {
+  const site = callSiteAt(image, resume);
+  if (site === undefined || site.isTailCall) return undefined;
+  const entries = site.origin?.entries ?? [];
+  return entries.length === 0 || entries.includes(start) ? site : undefined;
+}
+
+/** The only jump of a synthetic frame's function that leads to `start`. */
+function tailCallTo(caller: VariableFrame, start: LinkAddress): CallSiteInfo | undefined {
+  const { range } = caller.image.lookup(caller.lookup);
+  if (range === undefined) return undefined;
+  const sites = callSitesIn(caller.image, range.start, range.end).filter((site) => site.isTailCall && site.origin?.entries.includes(start));
+  return sites.length === 1 ? sites[0] : undefined;
 }
 
 function sameExpression(one: Uint8Array, other: Uint8Array): boolean {
