@@ -119,8 +119,10 @@ function placeWords(entry: ReportCrash): Sentence | undefined {
   const at = place === '' ? say`${functionName(name)}` : say`${functionName(name)} (${place})`;
   if (guilty.frame > 0 && innermost.functions.length === 0 && innermost.symbol === undefined) {
     const pc = innermost.frame.address;
-    // where the return address is lost, the way from there to here may have been a jump or a return
-    const from = owner.frame.callVerified === true ? 'called from ' : 'within a call by ';
+    // a return address that is not on top of the stack: a jump or a return may have led here, not a call
+    const { slot, callVerified } = owner.frame;
+    const isCall = callVerified === true && slot !== undefined && slot === entry.crash.fault.interrupted.sp;
+    const from = isCall ? 'called from ' : 'within a call by ';
     return pc === undefined ? [` ${from}`, ...at] : [' at ', { code: wordHex(pc.at, entry.crash.arch) }, `, ${from}`, ...at];
   }
   const helper = guilty.frame === 0 && guilty.position === 0 ? undefined : (innermost.functions[0]?.name ?? innermost.symbol);

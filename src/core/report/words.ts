@@ -33,7 +33,8 @@ export function describeWord(value: bigint, images: readonly LoadedImage[], cras
   for (const placed of images) {
     if (placed.image.arch !== crash.arch) continue;
     const meaning = describeIn(value, placed);
-    if (meaning !== undefined) return meaning;
+    if (meaning === undefined) continue;
+    return value === crash.vcpu ? { ...meaning, text: [...meaning.text, ', the VCPU of this CPU'] } : meaning;
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { runtimeAddress } from '../../../src/core/addresses.js';
 import { limits } from '../../../src/core/limits.js';
 import { renderMarkdown, renderNotice, renderSummary } from '../../../src/core/report/markdown.js';
 import type { Report, ReportContext } from '../../../src/core/report/report.js';
@@ -264,19 +265,24 @@ describe('the verdict', () => {
   });
 
   test('a jump into nothing is told by where it came from', () => {
+    const { sp } = makeCrash().fault.interrupted;
+    const slotAtTop = sp === undefined ? {} : { slot: sp };
     const frames = [
       makeFrame({ at: 0x30303030n }),
-      makeFrame({ at: 2n, trust: 'code', functions: [{ name: 'via', file: 'a/b.c', line: 3 }] }),
+      makeFrame({ at: 2n, trust: 'code', functions: [{ name: 'via', file: 'a/b.c', line: 3 }], frame: slotAtTop }),
     ];
     expect(verdictOf(makeReport({ crashes: [makeReportCrash(makeCrash(), frames)] }))).toContain(
       'at <code>0x30303030</code>, called from <code>via</code> (<code>a&#47;b&#46;c&#58;3</code>)',
     );
   });
 
-  test('a jump into nothing whose return address is lost was perhaps no call', () => {
+  test.each([
+    ['is lost', { callVerified: false }],
+    ['lies further down', { slot: runtimeAddress(0x9000n) }],
+  ])('a jump into nothing whose return address %s was perhaps no call', (_, frame) => {
     const frames = [
       makeFrame({ at: 0x30303030n }),
-      makeFrame({ at: 2n, trust: 'scan', frame: { callVerified: false }, functions: [{ name: 'outer', file: 'a/b.c', line: 3 }] }),
+      makeFrame({ at: 2n, trust: 'code', frame, functions: [{ name: 'outer', file: 'a/b.c', line: 3 }] }),
     ];
     const verdict = verdictOf(makeReport({ crashes: [makeReportCrash(makeCrash(), frames)] }));
     expect(verdict).toContain('within a call by <code>outer</code>');

@@ -57,7 +57,7 @@ test('registers that point nowhere known stay unexplained', () => {
   const named = registerMeanings(makeCrash({ registers: { eax: 0x1020_2000n, ebx: 7n, esp: 0x1d959aa8n }, vcpu: 0x1020_2010n }), images);
   expect([...named].map(([name, value]) => [name, plain(value)])).toEqual([
     ['eax', 'data g_vcpus'],
-    ['vcpu', 'data g_vcpus+0x10'],
+    ['vcpu', 'data g_vcpus+0x10, the VCPU of this CPU'],
   ]);
 });
 
