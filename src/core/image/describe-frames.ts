@@ -10,7 +10,12 @@ import { type FrameVariables, type ReadMemory, type VariableFrame, variablesAt }
 export function describeFrames(crash: CpuCrash, backtrace: Backtrace, images: readonly LoadedImage[]): ReportFrame[] {
   const known = backtrace.frames.map((frame) => variableFrame(frame, images));
   const memory: ReadMemory = (address, length) => crash.stack.read(address, length);
-  return backtrace.frames.map((frame, index) => describeFrame(frame, images, index === 0, () => variablesAt(known, index, memory)));
+  // From the outermost on: what a caller passed is then known when its callee asks, however deep a recursion goes.
+  return backtrace.frames
+    .map((frame, index) => ({ frame, index }))
+    .reverse()
+    .map(({ frame, index }) => describeFrame(frame, images, index === 0, () => variablesAt(known, index, memory)))
+    .reverse();
 }
 
 /** `undefined` for a frame outside all images. */

@@ -49,16 +49,21 @@ export type ReadMemory = (address: bigint, length: number) => bigint | undefined
 
 /** What has been worked out for one walk: each caller's values are asked for by all that it called. */
 interface Known {
+  /** Of callers that are asked at this moment. */
+  depth: number;
   readonly scopes: Map<number, Scope | undefined>;
   readonly passed: Map<string, bigint | undefined>;
 }
+
+/** Callers in a row that are asked for one value. Who goes through a recursion from its outermost frame on never asks more than one. */
+const PASSED_DEPTH = 64;
 
 const walks = new WeakMap<readonly (VariableFrame | undefined)[], Known>();
 
 function knownOf(frames: readonly (VariableFrame | undefined)[]): Known {
   let known = walks.get(frames);
   if (known === undefined) {
-    known = { scopes: new Map(), passed: new Map() };
+    known = { depth: 0, scopes: new Map(), passed: new Map() };
     walks.set(frames, known);
   }
   return known;
@@ -222,12 +227,19 @@ function passedValue(
   scope: Scope,
   isWanted: (parameter: CallSiteParameter) => boolean,
 ): bigint | undefined {
-  const { passed } = knownOf(frames);
+  const known = knownOf(frames);
+  const { passed } = known;
   const key = `${index} ${what}`;
   if (!passed.has(key)) {
-    // A value that needs itself has none.
-    passed.set(key, undefined);
-    passed.set(key, fromCaller(frames, index, memory, scope, isWanted));
+    if (known.depth >= PASSED_DEPTH) return undefined;
+    known.depth++;
+    try {
+      // A value that needs itself has none.
+      passed.set(key, undefined);
+      passed.set(key, fromCaller(frames, index, memory, scope, isWanted));
+    } finally {
+      known.depth--;
+    }
   }
   return passed.get(key);
 }
