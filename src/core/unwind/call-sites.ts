@@ -67,8 +67,8 @@ function callLengths(image: Image, returnAddress: number): readonly number[] {
 
 export type Reach =
   | { readonly how: 'direct' }
-  /** Through functions that each end in a jump to the next; first the called one. */
-  | { readonly how: 'tail'; readonly path: readonly CodeFunction[] }
+  /** Through functions that each end in a jump to the next; first the called one. Of each the jump that it left by, where it has only one there. */
+  | { readonly how: 'tail'; readonly path: readonly CodeFunction[]; readonly jumps: readonly (LinkAddress | undefined)[] }
   /** Through tail jumps, by more than one way. */
   | { readonly how: 'tails'; readonly path: readonly CodeFunction[] }
   /** The called function ends in a jump through a pointer, which can lead anywhere. */
@@ -87,7 +87,20 @@ export function reaches(depths: StackDepths, site: CallSite, inner: ReadonlySet<
   const paths = tailPaths(depths, start, inner);
   const [shortest] = [...paths].sort((a, b) => a.length - b.length);
   if (shortest === undefined) return undefined;
-  return paths.length === 1 ? { how: 'tail', path: shortest } : { how: 'tails', path: shortest };
+  return paths.length === 1 ? { how: 'tail', path: shortest, jumps: jumpsAlong(depths, shortest, inner) } : { how: 'tails', path: shortest };
+}
+
+function jumpsAlong(
+  depths: StackDepths,
+  path: readonly CodeFunction[],
+  inner: ReadonlySet<number>,
+): readonly (LinkAddress | undefined)[] {
+  return path.map((fn, index) => {
+    const next = path[index + 1];
+    const jumps = depths.analyze(fn).tailJumps.filter(({ target }) => (next === undefined ? inner.has(target) : target === next.entry));
+    const [only, other] = jumps;
+    return only === undefined || other !== undefined ? undefined : linkAddress(only.at);
+  });
 }
 
 /** Of a jump to nowhere: whether the call can have led there, by itself or through a function that ends in a jump through a pointer. */

@@ -12,8 +12,10 @@ import { FP, SP } from './values.js';
 
 /** Words looked at; a frame larger than this holds an array that ran over anyway. */
 const WORDS = 8192;
-/** Frames followed for one candidate. */
+/** Frames that prove a candidate, whatever comes behind them: recursion that overflowed has no bottom within reach. */
 const CHAIN = 256;
+/** Frames followed for one crash, over all searches. */
+const STEPS = 20_000;
 /** Frames that must pass where the dump ends before a bottom is seen. */
 const ENOUGH = 3;
 
@@ -56,36 +58,53 @@ function standingAt(space: AddressSpace, slot: bigint, framePointer: bigint | un
   };
 }
 
+/** What the searches of one walk have learned. */
+export interface Search {
+  steps: number;
+  /** Slots of frames from which no chain leads on. */
+  readonly barren: Set<bigint>;
+}
+
 /** Whether every frame from here on passes, down to a bottom or to the end of a dump after enough of them. */
-function holds(space: AddressSpace, start: Standing): boolean {
+function holds(space: AddressSpace, start: Standing, search: Search): boolean {
+  const passed: bigint[] = [];
   let standing = start;
-  for (let passed = 0; passed < CHAIN; passed++) {
+  while (passed.length < CHAIN) {
+    if (standing.slot !== undefined) {
+      if (search.barren.has(standing.slot)) break;
+      passed.push(standing.slot);
+    }
+    if (++search.steps > STEPS) return false;
     const outcome = stepOutward(space, standing);
-    switch (outcome.kind) {
-      case 'bottom':
-      case 'vm-exit':
-        return true;
-      case 'hardware':
-        standing = { address: { kind: 'instruction-pointer', at: outcome.frame.pc }, registers: outcome.frame.registers, trust: 'context' };
-        break;
-      case 'caller':
-        standing = outcome.next;
-        break;
-      case 'lost':
-        // A chain that ends exactly where the dump ends has arrived at the top of the stack.
-        return outcome.notInDump !== undefined && (outcome.notInDump === space.stack.range?.end || passed >= ENOUGH);
-      default:
-        return outcome satisfies never;
+    if (outcome.kind === 'bottom' || outcome.kind === 'vm-exit') return true;
+    if (outcome.kind === 'caller') standing = outcome.next;
+    else if (outcome.kind === 'hardware') {
+      const { pc, registers, at } = outcome.frame;
+      standing = { address: { kind: 'instruction-pointer', at: pc }, registers, trust: 'context', slot: at };
+    } else {
+      // Two frames that fit and end exactly where the dump ends have arrived at the top of the stack.
+      const isTop = outcome.notInDump === space.stack.range?.end && passed.length > 1;
+      if (outcome.notInDump !== undefined && (isTop || passed.length > ENOUGH)) return true;
+      break;
     }
   }
+  if (passed.length >= CHAIN) return true;
+  for (const slot of passed) search.barren.add(slot);
   return false;
 }
 
 /** The lowest word at or above `above` that is a call site with a whole chain behind it. `framePointer`: of the lost frame, where known. */
-export function searchChain(space: AddressSpace, above: bigint, inner: InnerEntries, framePointer?: bigint): Recovered | undefined {
+export function searchChain(
+  space: AddressSpace,
+  search: Search,
+  above: bigint,
+  inner: InnerEntries,
+  framePointer?: bigint,
+): Recovered | undefined {
   for (const { slot, from } of candidates(space, above)) {
+    if (search.steps > STEPS) return undefined;
     const next = standingAt(space, slot, framePointer);
-    if (!holds(space, next)) continue;
+    if (!holds(space, next, search)) continue;
     const reach = inner === undefined ? undefined : space.reaches(from, inner);
     return { next, from, ...(reach === undefined || reach.how === 'indirect' ? {} : { reach }) };
   }

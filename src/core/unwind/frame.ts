@@ -33,6 +33,8 @@ export interface Frame {
   readonly image?: number;
   /** Link address to look up (already minus one for a return address); for a synthetic frame the entry of the function. */
   readonly lookup?: LinkAddress;
+  /** Of a synthetic frame: the jump by which the function left, where it is the only one that leads on. */
+  readonly jump?: LinkAddress;
   /** The word is preceded by a CALL that can reach the inner frame; `undefined` where the test does not apply. */
   readonly callVerified?: boolean;
   /** How it was verified: direct target, through a tail path, indirect call. One plain phrase. */

@@ -16,7 +16,7 @@ import { type Sentence, say } from '../sentence.js';
 import { type AddressSpace, addressSpace, type CodePlace, type ReturnSite } from './address-space.js';
 import type { Reach } from './call-sites.js';
 import type { RegisterValues } from './caller.js';
-import { type Recovered, scanForCaller, searchChain } from './chain-search.js';
+import { type Recovered, type Search, scanForCaller, searchChain } from './chain-search.js';
 import type { CodeFunction } from './code-map.js';
 import type { Backtrace, Frame, FrameTrust, StopReason } from './frame.js';
 import { nameOf, type Outcome, type Standing, stepOutward } from './outward.js';
@@ -90,8 +90,9 @@ function place(space: AddressSpace, draft: Draft, address: FrameAddress): void {
 
 function follow(space: AddressSpace, start: Standing, frames: Draft[]): StopReason {
   let standing = start;
-  /** A chain is looked for once after each break; a second break at the same place ends the walk. */
-  let searchedAbove: bigint | undefined;
+  const search: Search = { steps: 0, barren: new Set() };
+  /** Frames when the last break was bridged: a second break right behind it ends the walk, for nothing stands behind what was found. */
+  let bridgedAt = -1;
   while (frames.length < limits.frames) {
     const current = frames[frames.length - 1];
     if (current === undefined) break;
@@ -127,13 +128,13 @@ function follow(space: AddressSpace, start: Standing, frames: Draft[]): StopReas
         break;
       case 'lost': {
         const above = searchStart(space, standing, outcome);
-        const recovered =
-          outcome.notInDump !== undefined || above === undefined || above === searchedAbove ? undefined : recover(space, above, outcome);
+        const isHopeless = outcome.notInDump !== undefined || above === undefined || bridgedAt === frames.length;
+        const recovered = isHopeless ? undefined : recover(space, search, above, outcome);
         if (recovered === undefined) return lostStop(space, frames, current, standing, outcome);
-        searchedAbove = above;
         current.notes.push(outcome.why);
         standing = recovered.next;
         pushRecovered(space, frames, current, recovered);
+        bridgedAt = frames.length;
         break;
       }
       default:
@@ -151,13 +152,13 @@ function searchStart(space: AddressSpace, standing: Standing, lost: Lost): bigin
   return standing.registers.get(SP);
 }
 
-function recover(space: AddressSpace, above: bigint, lost: Lost): Recovered | undefined {
-  return searchChain(space, above, lost.inner, lost.framePointer) ?? scanForCaller(space, above, lost.inner);
+function recover(space: AddressSpace, search: Search, above: bigint, lost: Lost): Recovered | undefined {
+  return searchChain(space, search, above, lost.inner, lost.framePointer) ?? scanForCaller(space, above, lost.inner);
 }
 
 function pushCaller(space: AddressSpace, frames: Draft[], inner: Draft, standing: Standing, from: ReturnSite, reach: Reach): void {
   const trust = standing.trust;
-  if (reach.how === 'tail') pushTailFrames(space, frames, inner, trust, from, reach.path);
+  if (reach.how === 'tail') pushTailFrames(frames, inner, trust, from, reach);
   const draft = draftOf(space, standing);
   draft.callVerified = true;
   draft.callEvidence = evidenceOf(from, reach);
@@ -168,20 +169,21 @@ function pushCaller(space: AddressSpace, frames: Draft[], inner: Draft, standing
 
 /** Functions that ended in a jump left no frame; innermost first, as frames are. */
 function pushTailFrames(
-  _space: AddressSpace,
   frames: Draft[],
   inner: Draft,
   trust: FrameTrust,
   from: ReturnSite,
-  path: readonly { readonly entry: number; readonly name?: string }[],
+  { path, jumps }: Extract<Reach, { how: 'tail' }>,
 ): void {
-  for (const fn of [...path].reverse()) {
+  for (const [index, fn] of [...path.entries()].reverse()) {
+    const jump = jumps[index];
     frames.push({
       kind: 'call',
       trust,
       synthetic: true,
       image: from.place.image,
       lookup: linkAddress(fn.entry),
+      ...(jump === undefined ? {} : { jump }),
       registers: new Map(),
       ...(inner.cfa === undefined ? {} : { cfa: inner.cfa }),
       notes: [],

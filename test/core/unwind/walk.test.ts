@@ -406,6 +406,31 @@ describe('broken chains', () => {
     ]);
   });
 
+  test('a broken recursion of thousands of frames is searched within a budget', () => {
+    const recursive = assembleAt([
+      fn('again'),
+      '48 83 ec 08',
+      call('again'),
+      mark('in again'),
+      '48 83 c4 08 c3',
+      fn('other'),
+      '53',
+      call('other'),
+      mark('in other'),
+      '5b c3',
+    ]);
+    const deep = Array.from({ length: 6000 }, (_, index): Word => (index % 2 === 0 ? 'in again' : 0n));
+    // whole from the third word on
+    const backtrace = run('amd64', recursive, { pc: 'again', words: [0x41n, 0n, ...deep] });
+    expect(backtrace.frames).toHaveLength(512);
+    expect(backtrace.frames[1]?.trust).toBe('scan');
+    // alternating words that never make a chain
+    const broken = Array.from({ length: 4000 }, (_, index): Word => (index % 3 === 0 ? 'in other' : 'in again'));
+    const lost = run('amd64', recursive, { pc: 'again', words: [0x41n, ...broken, 0n, 0n] });
+    expect(lost.frames.filter((frame) => frame.trust === 'scan').length).toBeLessThanOrEqual(1);
+    expect(lost.stop.kind).toBe('no-plausible-caller');
+  });
+
   test('where nothing passes the walk ends and says what was tried', () => {
     const backtrace = run('amd64', program, { pc: 'fault', words: [1n, 2n, 3n, 0x4141_4141n, 'in other', 0n, 0n] });
     expect(names(program, backtrace)).toEqual(['victim context']);
