@@ -4,8 +4,7 @@
  * In: ranges with their units. Out: disjoint ranges, sorted. Where units overlap the order is `llvm-symbolizer`'s
  * (DWARFDebugAranges::construct): a range goes on as long as its unit does, else to the unit that comes first in the file.
  */
-import type { FormatError } from '../bytes/format-error.js';
-import { FormatError as BadFormat } from '../bytes/format-error.js';
+import { FormatError } from '../bytes/format-error.js';
 import type { Region } from '../bytes/region.js';
 import { sortedPlaces } from '../bytes/sorted-places.js';
 import { limits } from '../limits.js';
@@ -65,7 +64,7 @@ export function readAranges(section: Region): Aranges {
       at = next;
     }
   } catch (error) {
-    if (!(error instanceof BadFormat)) throw error;
+    if (!(error instanceof FormatError)) throw error;
     return { ranges, listed, error };
   }
   return { ranges, listed };

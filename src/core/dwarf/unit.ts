@@ -4,8 +4,7 @@
  * In: the section. Out: the place of every unit, cheaply, and per unit its bytes and bases when asked. Refuses nothing as a whole:
  * a unit of an unknown version is listed as such and passed over by its length.
  */
-import type { Cursor } from '../bytes/cursor.js';
-import { Cursor as ByteCursor } from '../bytes/cursor.js';
+import { Cursor } from '../bytes/cursor.js';
 import { FormatError } from '../bytes/format-error.js';
 import type { Region } from '../bytes/region.js';
 import type { AbbrevTable, FormSizes } from './abbrev.js';
@@ -107,7 +106,6 @@ export interface UnitBases {
   readonly addr?: number;
   readonly rnglists?: number;
   readonly loclists?: number;
-  /** GNU split DWARF 4: added to `.debug_ranges` offsets of the split part only, so never here. */
 }
 
 /** A unit whose entries can be read. */
@@ -125,5 +123,5 @@ export function unitCursor(unit: Unit, bytes: Uint8Array, offset: number): Curso
   if (!(offset >= unit.firstDie && offset < unit.end)) {
     throw new FormatError('malformed', unit.info.where, offset, `entry outside the unit at 0x${unit.offset.toString(16)}`);
   }
-  return new ByteCursor(bytes, unit.info.where, unit.offset, offset - unit.offset);
+  return new Cursor(bytes, unit.info.where, unit.offset, offset - unit.offset);
 }
