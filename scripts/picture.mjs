@@ -24,7 +24,7 @@ const style = `
   pre { background: ${tint}; padding: 14px; border-radius: 6px; overflow: hidden; font: 12px/1.45 "DejaVu Sans Mono", monospace; }
   code { background: ${tint}; padding: 2px 5px; border-radius: 6px; font: 85% "DejaVu Sans Mono", monospace; }
   pre code { padding: 0; font: inherit; }
-  table { border-collapse: collapse; } td, th { border: 1px solid ${line}; padding: 6px 12px; text-align: left; vertical-align: top; }
+  table { border-collapse: collapse; margin: 0 0 12px; } td, th { border: 1px solid ${line}; padding: 6px 12px; text-align: left; vertical-align: top; }
   summary { cursor: pointer; } details { margin: 6px 0; } h4 { margin: 18px 0 8px; }
   p { margin: 0 0 12px; } sub { color: #59636e; }`;
 const body = markdownIt({ html: true, linkify: true }).render(readFileSync(comment, 'utf8'));
