@@ -1,8 +1,9 @@
 /** Frames of a walk, given names: the inline chain, lines, arguments and the ELF symbol of each. */
-import { runtimeAddress, toLink } from '../addresses.js';
+import { type LinkAddress, runtimeAddress, toLink } from '../addresses.js';
 import type { CpuCrash } from '../log/crash-log.js';
-import type { ReportFrame } from '../report/report.js';
+import type { ReportFrame, ReportFunction } from '../report/report.js';
 import type { Backtrace, Frame } from '../unwind/frame.js';
+import type { Image } from './image.js';
 import type { LoadedImage } from './loaded-image.js';
 import type { SourceFunction } from './symbolize.js';
 import { type FrameVariables, type ReadMemory, type VariableFrame, variablesAt } from './variables.js';
@@ -36,10 +37,9 @@ function variableFrame(frame: Frame, images: readonly LoadedImage[]): VariableFr
 function describeFrame(frame: Frame, images: readonly LoadedImage[], isFault: boolean, variables: () => FrameVariables): ReportFrame {
   const loaded = frame.image === undefined ? undefined : images[frame.image];
   if (loaded === undefined || frame.lookup === undefined) return { frame, functions: [], locals: [] };
-  const { functions } = loaded.image.lookup(frame.lookup);
   const symbol = symbolOf(frame, loaded);
-  if (frame.synthetic)
-    return { frame, functions: functions.slice(-1).map((source) => ({ ...withoutLine(source), arguments: [] })), locals: [], ...symbol };
+  if (frame.synthetic) return { frame, functions: tailFunctions(frame, frame.lookup, loaded.image), locals: [], ...symbol };
+  const { functions } = loaded.image.lookup(frame.lookup);
   const found = variables();
   return {
     frame,
@@ -53,7 +53,16 @@ function describeFrame(frame: Frame, images: readonly LoadedImage[], isFault: bo
   };
 }
 
-/** A tail-called frame is known by its entry alone: what is inlined there, and its line, say nothing of where it jumped. */
+/**
+ * A tail-called frame was left by a jump: what is inlined there, and its line. Where several jumps lead on, only its name is known:
+ * what is inlined at its entry says nothing of where it jumped.
+ */
+function tailFunctions({ jump }: Frame, entry: LinkAddress, image: Image): ReportFunction[] {
+  const { functions } = image.lookup(jump ?? entry);
+  const known = jump === undefined ? functions.slice(-1).map(withoutLine) : functions;
+  return known.map((source) => ({ ...source, name: source.declaredName ?? source.name, arguments: [] }));
+}
+
 function withoutLine({ line: _line, column: _column, ...source }: SourceFunction): SourceFunction {
   return { ...source, inlined: false };
 }

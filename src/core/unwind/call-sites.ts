@@ -87,14 +87,12 @@ export function reaches(depths: StackDepths, site: CallSite, inner: ReadonlySet<
   const paths = tailPaths(depths, start, inner);
   const [shortest] = [...paths].sort((a, b) => a.length - b.length);
   if (shortest === undefined) return undefined;
-  return paths.length === 1 ? { how: 'tail', path: shortest, jumps: jumpsAlong(depths, shortest, inner) } : { how: 'tails', path: shortest };
+  return paths.length === 1
+    ? { how: 'tail', path: shortest, jumps: jumpsAlong(depths, shortest, inner) }
+    : { how: 'tails', path: shortest };
 }
 
-function jumpsAlong(
-  depths: StackDepths,
-  path: readonly CodeFunction[],
-  inner: ReadonlySet<number>,
-): readonly (LinkAddress | undefined)[] {
+function jumpsAlong(depths: StackDepths, path: readonly CodeFunction[], inner: ReadonlySet<number>): readonly (LinkAddress | undefined)[] {
   return path.map((fn, index) => {
     const next = path[index + 1];
     const jumps = depths.analyze(fn).tailJumps.filter(({ target }) => (next === undefined ? inner.has(target) : target === next.entry));
