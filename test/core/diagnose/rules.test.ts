@@ -5,7 +5,7 @@ import { diagnoseCase, diagnoseEvents, saidBy } from '../../build/diagnosed.js';
 
 const event = (kind: LogEvent['kind'], parts: Partial<LogEvent> = {}): LogEvent => ({
   kind,
-  line: 9,
+  line: 1,
   text: 'as printed',
   fatal: true,
   ...parts,
@@ -37,7 +37,7 @@ describe('values of EFER', () => {
   });
 
   test('NXE on a CPU without execute disable', () => {
-    const without = { facts: { cpuid: [cpuid(0x8000_0001, 'EDX', 0)] } };
+    const without = { facts: { cpuid: [cpuid(0x8000_0001, 'EDX', 1 << 29)] } };
     const having = { facts: { cpuid: [cpuid(0x8000_0001, 'EDX', 1 << 20)] } };
     expect(wrmsr(0xc000_0080n, 0xd00n, without)).toContain('NXE (bit 11) is 1 on a CPU without execute disable');
     expect(wrmsr(0xc000_0080n, 0xd00n, having)).not.toContain('NXE (bit 11) is 1 on');
