@@ -12,6 +12,7 @@ import { commentEvent } from './stand-in/events.js';
 import { startStandIn } from './stand-in/server.js';
 import { addArtifact, addComment, addIssue, addRun, answers, createStandIn } from './stand-in/state.js';
 import { forTerminal } from './terminal.js';
+import { addTestbedSources } from './testbed-sources.js';
 
 const dist = dirname(fileURLToPath(import.meta.url));
 const fixtures = join(dist, '..', 'fixtures');
@@ -35,6 +36,7 @@ async function demo(): Promise<number> {
   const standIn = createStandIn();
   const issue = addIssue(standIn, { number: 12, title: 'Stops right after the banner', body: 'It worked last week.' });
   const run = addRun(standIn, { id: 9_876_543_210 });
+  addTestbedSources(standIn, join(dist, '..', 'lab', 'testbed'), run.headSha);
   const names = buildNames(image);
   for (const name of names) {
     addArtifact(standIn, { runId: run.id, name: `build-${name}`, bytes: read('zips', 'good', `${name}.zip`) });

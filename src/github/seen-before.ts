@@ -38,7 +38,7 @@ export async function seenBefore(allowance: Allowance, { signatureHash, number, 
       const issue = Number(/\/issues\/([0-9]{1,15})$/.exec(comment.issueUrl)?.[1]);
       const createdAt = Date.parse(comment.createdAt);
       const date = dayOf(comment.createdAt);
-      if (!Number.isSafeInteger(issue) || issue === number || date === undefined || createdAt > now) continue;
+      if (!Number.isSafeInteger(issue) || issue === number || date === undefined) continue;
       if ((newest.get(issue)?.createdAt ?? 0) >= createdAt) continue;
       const isPullRequest = /\/pull\/[0-9]+#/.test(comment.url);
       newest.set(issue, { issue, comment: comment.id, isPullRequest, date, age: age(now - createdAt), createdAt });
@@ -56,7 +56,7 @@ const units: readonly (readonly [milliseconds: number, name: string])[] = [
   [3_600_000, 'hour'],
 ];
 
-/** In the largest unit that it fills, rounded down. */
+/** In the largest unit that it fills, rounded down. GitHub's clock and ours may differ: what seems to come is new. */
 export function age(milliseconds: number): string {
   const unit = units.find(([size]) => milliseconds >= size);
   if (unit === undefined) return 'less than an hour';

@@ -374,9 +374,15 @@ describe('seen before', () => {
     ['no signature', { body: '<!-- symbolize-serial-crash:v1 issue=7 -->\n' }],
     ['a quoted marker', { body: `> <!-- symbolize-serial-crash:v1 issue=7 sig=${signature} -->\n` }],
     ['the same conversation', { number: 12 }],
-    ['an answer of the future', { createdAt: '2026-07-01T00:00:00Z' }],
   ])('silent: %s', async (_, given) => {
     expect(await seen((standIn) => answered(standIn, given))).toEqual([]);
+  });
+
+  test('an answer that our clock takes for one of the future is new', async () => {
+    const at = world();
+    addIssue(at.standIn, { number: 7, body: 'The same.' });
+    answered(at.standIn, { createdAt: '2026-06-01T12:00:30Z' });
+    expect((await look(at)).context.seenBefore?.[0]?.age).toBe('less than an hour');
   });
 
   test('one entry a conversation, newest first', async () => {

@@ -27,6 +27,7 @@ export function buildPage(report: Report, context: ReportContext): Page {
   const closed = (sections: readonly Section[]): readonly Section[] => sections.filter(({ collapsed }) => collapsed);
   const stacks = stackSections(report, context);
   const why = whySections(report);
+  const source = sourceSection(context);
   return [
     verdictSection(report),
     ...warningsSection(context),
@@ -34,11 +35,12 @@ export function buildPage(report: Report, context: ReportContext): Page {
     ...seenBeforeSection(context),
     ...open(stacks),
     ...open(why),
-    ...sourceSection(context),
+    ...open(source),
     ...open(gaps),
     ...closed(stacks),
     ...closed(why),
     ...commitsSection(context),
+    ...closed(source),
     ...registersSection(report),
     ...wordsSection(report),
     ...candidatesSection(context),

@@ -22,6 +22,8 @@ export function sourceSection(context: ReportContext): readonly Section[] {
     ...(notLookedUp.length === 0 ? [] : [small(['Not looked up: ', ...joinedBy('; ', notLookedUp), '.'])]),
   ];
   if (blocks.length === 0) return [];
+  // alone it is nothing that anybody must read first
+  if (source.length + blame.length === 0) return [{ name: 'source', heading: 'What was not looked up', collapsed: true, blocks }];
   const guilty = blame.find((line) => line.guilty) ?? blame[0];
   const shorter: Block[] = guilty === undefined ? [] : [paragraph(blameItem(guilty, context))];
   return [{ name: 'source', heading: 'Where it comes from', collapsed: false, blocks, shorter }];
