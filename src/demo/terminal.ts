@@ -34,6 +34,7 @@ export function forTerminal(markdown: string, { colours }: Terminal): string {
       .replace(/<summary>(.*?)<\/summary>/g, (_, inner: string) => paint('1', `▸ ${inner.replace(/<\/?(?:b|strong)>/g, '')}`))
       .replace(/<\/?(?:details|sub|sup|small|p|br)(?: [^<>]*)?\/?>/g, '')
       .replace(/<code>(.*?)<\/code>/g, (_, inner: string) => paint('36', inner))
+      .replace(/<a href="[^"]*">(.*?)<\/a>/g, '$1')
       .replace(/\[([^\]]*)\]\([^()]*\)/g, '$1')
       .replace(/\*\*(.+?)\*\*/g, (_, inner: string) => paint('1', inner))
       .replace(/^#{1,6} (.*)$/, (_, inner: string) => paint('1;4', inner));
