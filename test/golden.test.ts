@@ -104,7 +104,7 @@ describe.each(slugs)('%s', (slug) => {
   test('the comment is the one that was read', () => {
     const markdown = renderMarkdown(report, { tool: 'golden', provenance: [], candidates: [], warnings: [] });
     const path = join(folder, slug, 'report.md');
-    if (process.env.UPDATE_GOLDEN === '1' || (!existsSync(path) && process.env['CI'] === undefined)) writeFileSync(path, markdown);
+    if (process.env.UPDATE_GOLDEN === '1' || (!existsSync(path) && process.env.CI === undefined)) writeFileSync(path, markdown);
     expect(markdown).toBe(readFileSync(path, 'utf8'));
   });
 });
