@@ -9,9 +9,13 @@ import { type Sentence, say } from '../sentence.js';
 import type { CrashContext } from './crash-context.js';
 import type { Evidence, Grade } from './diagnosis.js';
 import { inputName, type RowExistence } from './existence.js';
+import { placeOf } from './memory-access.js';
 import { illegalValue, valueByBitNames } from './msr-value.js';
 
 const pageFault = 14;
+/** Numbers between are no CPU's MSRs; an address may be among them. */
+const lowestPointer = 0x10_0000;
+const hypervisorMsrs = 0x4000_0000;
 /** Rows of other CPUs for the same number: more would hide the ones that matter. */
 export const shownRows = 6;
 
@@ -60,7 +64,12 @@ export function tell(context: CrashContext, story: Story): Told {
   if (printed?.unavailable === true) evidence.push({ text: printed.from, line: printed.line });
 
   if (row === undefined) {
-    explanation.push(say`Nothing is known of MSR ${number}: the table has no row for it. That does not mean that it does not exist.`);
+    const place = address < lowestPointer || address >= hypervisorMsrs ? undefined : placeOf(context, BigInt(address));
+    explanation.push(
+      place === undefined
+        ? say`Nothing is known of MSR ${number}: the table has no row for it. That does not mean that it does not exist.`
+        : say`${number} is no MSR that the table knows, but the address of ${place}: most likely ECX was never set to the number of one.`,
+    );
   } else {
     const other = row.alsoStated;
     if (!isNamed(row)) explanation.push(say`On some models MSR ${number} is ${row.row.name}: nothing shows that this CPU is one of them.`);

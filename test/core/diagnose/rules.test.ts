@@ -45,6 +45,18 @@ describe('values of EFER', () => {
   });
 });
 
+test('a number that is the address of a variable is no MSR', () => {
+  const read = (rcx: bigint, address: number) => {
+    const sections = [{ name: '.data', address, bytes: Array.from({ length: 32 }, () => 0) }];
+    const symbols = [{ name: 'g_table', address, size: 32, type: 'object' }] as const;
+    return rdmsr({ registers: { rcx }, sections, symbols });
+  };
+  expect(read(0x1030_0018n, 0x1030_0010)).toContain('the address of g_table+0x8 in .data: most likely ECX was never set');
+  expect(read(0x1030_0018n, 0x1040_0000)).toContain('Nothing is known of MSR 0x10300018');
+  // an image linked at 0 covers the numbers of real MSRs
+  expect(read(0x4f4n, 0x4f0)).not.toContain('address of');
+});
+
 test('a virtual machine may refuse what the CPU has', () => {
   const words = 'The code ran in a virtual machine';
   expect(rdmsr({ facts: { cpuid: [cpuid(1, 'ECX', 2 ** 31)] } })).toContain(words);
