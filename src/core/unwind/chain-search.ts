@@ -93,6 +93,18 @@ function holds(space: AddressSpace, start: Standing, search: Search): boolean {
   return false;
 }
 
+/** One frame alone at the very top of the dump: enough where the function that it called in turn calls the frame inside. */
+function isLastLink(space: AddressSpace, next: Standing, { place, site }: ReturnSite, inner: InnerEntries): boolean {
+  const called = site.target === undefined ? undefined : place.map.entryAt(site.target);
+  if (inner === undefined || called === undefined) return false;
+  const outcome = stepOutward(space, next);
+  if (outcome.kind !== 'lost' || outcome.notInDump === undefined || outcome.notInDump !== space.stack.range?.end) return false;
+  return place.map.sweep(called.body).some((instruction) => {
+    const { at, flow, target } = instruction;
+    return flow === 'call' && target !== undefined && space.reaches({ place, site: { at, target } }, inner) !== undefined;
+  });
+}
+
 /** The lowest word at or above `above` that is a call site with a whole chain behind it. `framePointer`: of the lost frame, where known. */
 export function searchChain(
   space: AddressSpace,
@@ -104,7 +116,7 @@ export function searchChain(
   for (const { slot, from } of candidates(space, above)) {
     if (search.steps > STEPS) return undefined;
     const next = standingAt(space, slot, framePointer);
-    if (!holds(space, next, search)) continue;
+    if (!holds(space, next, search) && !isLastLink(space, next, from, inner)) continue;
     const reach = inner === undefined ? undefined : space.reaches(from, inner);
     return { next, from, ...(reach === undefined || reach.how === 'indirect' ? {} : { reach }) };
   }

@@ -406,6 +406,18 @@ describe('broken chains', () => {
     ]);
   });
 
+  test('one frame at the very top of the dump is enough where its callee calls the frame inside', () => {
+    // fill <- victim (lost) <- outer, whose own return address is the first word behind the dump
+    const words: Word[] = [0x41n, 1n, 2n, 3n, 'in outer', 4n];
+    const backtrace = run('amd64', program, { pc: 'fill', words });
+    expect(names(program, backtrace)).toEqual(['fill context', 'victim scan', 'outer scan']);
+    expect(backtrace.stop).toEqual({ kind: 'stack-not-in-dump', at: SP + 0x30n });
+    // the same one word further from the top proves nothing
+    expect(names(program, run('amd64', program, { pc: 'fill', words: [...words, 5n] }))).toEqual(['fill context']);
+    // nor does a callee that never calls the frame inside
+    expect(names(program, run('amd64', program, { pc: 'other', words }))).toEqual(['other context']);
+  });
+
   test('a broken recursion of thousands of frames is searched within a budget', () => {
     const recursive = assembleAt([
       fn('again'),
