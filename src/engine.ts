@@ -33,7 +33,7 @@ export interface EngineInput {
 
 /** What the edge needs to look up where a crash comes from. */
 export interface EngineFacts extends SourceFacts {
-  /** As it stands in the marker; absent without a signature. */
+  /** As it stands in the marker; absent without a signature that tells one crash from another. */
   readonly signatureHash?: string;
 }
 

@@ -8,7 +8,7 @@ import { sourceFacts } from './core/report/history.js';
 import { toJson } from './core/report/json.js';
 import { renderMarkdown, renderSummary } from './core/report/markdown.js';
 import type { Report } from './core/report/report.js';
-import { markerOf, signatureHash, suspectedMsrOf } from './core/report/signature.js';
+import { isSpecific, markerOf, signatureHash, suspectedMsrOf } from './core/report/signature.js';
 import type { EngineInput, EngineOutput } from './engine.js';
 import { createPlatform } from './platform/node.js';
 
@@ -56,7 +56,7 @@ function rendered({ report, known }: Analysed, question: string | undefined, con
 }
 
 function held({ report, known }: Analysed): EngineOutput {
-  const hash = report.signature === undefined ? {} : { signatureHash: signatureHash(report.signature, platform) };
+  const hash = report.signature === undefined || !isSpecific(report) ? {} : { signatureHash: signatureHash(report.signature, platform) };
   return { ...known, facts: { ...sourceFacts(report), ...hash } };
 }
 

@@ -117,7 +117,11 @@ export function seenBeforeSection(context: ReportContext): readonly Section[] {
   if (seenBefore.length === 0) return [];
   const shown = seenBefore.slice(0, shownSeen).map((one) => seenWords(one, context));
   const more = seenBefore.length - shown.length;
-  const text: Rich = ['Seen before: the same as ', ...joinedBy('; ', shown), more > 0 ? `; and in ${more} more.` : '.'];
+  const text: Rich = [
+    'Seen before, with the same exception and innermost functions: ',
+    ...joinedBy('; ', shown),
+    more > 0 ? `; and in ${more} more.` : '.',
+  ];
   return [{ name: 'seen-before', collapsed: false, blocks: [paragraph(text)] }];
 }
 

@@ -63,6 +63,12 @@ export function signatureOf(report: Pick<Report, 'crashes' | 'leading' | 'findin
   ].join(' ');
 }
 
+/** Names enough to tell one crash from another: an exception and an MSR alone are shared by crashes that have nothing else in common. */
+export function isSpecific(report: Pick<Report, 'crashes' | 'leading' | 'images'>): boolean {
+  const entry = report.crashes[report.leading ?? 0];
+  return entry !== undefined && namesFit(entry, report) && functionNames(entry.frames, { synthetic: false }).length >= 2;
+}
+
 /** XMHF names the same function after either CPU: `..._arch_x86_64vmx_entry` and `..._arch_x86vmx_entry`. */
 function signatureName(name: string): string {
   return name.replaceAll('x86_64', 'x86').slice(0, signatureNameLength);

@@ -105,7 +105,7 @@ describe('seen before', () => {
 
   test('links our earlier answer, without a number behind a hash outside the address', () => {
     expect(words({ seenBefore: [{ ...one, state: 'closed' }] })).toContain(
-      'Seen before: the same as issue 12 (3 weeks earlier, 2026-05-10, closed).',
+      'Seen before, with the same exception and innermost functions: issue 12 (3 weeks earlier, 2026-05-10, closed).',
     );
     expect(draw({ seenBefore: [one] })).toContain(`<a href="${url}/issues/12#issuecomment-345">issue 12</a> (3 weeks earlier, 2026-05-10)`);
     expect(draw({ seenBefore: [{ ...one, isPullRequest: true }] })).toContain(

@@ -1,5 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { exceptionName, functionName, markerOf, signatureHash, signatureOf, suspectedMsrOf } from '../../../src/core/report/signature.js';
+import {
+  exceptionName,
+  functionName,
+  isSpecific,
+  markerOf,
+  signatureHash,
+  signatureOf,
+  suspectedMsrOf,
+} from '../../../src/core/report/signature.js';
 import { createPlatform } from '../../../src/platform/node.js';
 import { makeCrash, makeFinding, makeFrame, makeImage, makeReport, makeReportCrash, msrReport } from '../../build/report-builder.js';
 
@@ -93,5 +101,23 @@ describe('suspected MSR for outputs', () => {
     expect(suspectedMsrOf({ leading: 0, findings: [other, makeFinding()] })).toBe('0x491');
     expect(suspectedMsrOf({ leading: 0, findings: [other] })).toBe('0x10');
     expect(suspectedMsrOf({ findings: [] })).toBeUndefined();
+  });
+});
+
+describe('specific', () => {
+  test.each([
+    ['two functions', [['a'], ['b']], true],
+    ['two functions, one inlined', [['a', 'b']], true],
+    ['one function', [['a']], false],
+    ['no function', [[]], false],
+  ] as const)('%s', (_, stack, expected) => {
+    expect(isSpecific({ crashes: [crashOf(stack)], leading: 0, images: [] })).toBe(expected);
+  });
+
+  test('names of an image that does not fit do not count', () => {
+    const report = msrReport();
+    expect(isSpecific(report)).toBe(true);
+    expect(isSpecific({ ...report, images: [makeImage({ verdict: 'mismatch' })] })).toBe(false);
+    expect(isSpecific({ crashes: [], images: [] })).toBe(false);
   });
 });
