@@ -43,6 +43,7 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
   const unknown: Sentence[] = [];
   const told = new Set<number>();
   let first: CpuCrash | undefined;
+  const open = new Map<string, { readonly text: Sentence; readonly cpus: string[] }>();
 
   for (const [index, crash] of lastBootFirst(log)) {
     const context = crashContext(log, index, crash, input.backtraces[index] ?? [], input.images, input.platform);
@@ -53,15 +54,17 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
     }
     const verdicts = crashVerdicts(context);
     findings.push(...verdicts.flatMap((verdict) => verdict.findings).sort(byStrength));
-    const open = verdicts.flatMap((verdict) => verdict.unknown);
-    // what stays open about another CPU than the first names it, unless it is the same
-    const known = new Set(unknown.map(plain));
-    const isFirst = first === undefined || first === crash || crash.cpu === '' || crash.cpu === first.cpu;
-    unknown.push(
-      ...open.filter((text) => !known.has(plain(text))).map((text): Sentence => (isFirst ? text : [`CPU ${crash.cpu}: `, ...text])),
-    );
+    // what stays open about another CPU than the first names it
+    const isFirst = first === undefined || crash.cpu === '' || crash.cpu === first.cpu;
+    for (const text of verdicts.flatMap((verdict) => verdict.unknown)) {
+      const known = open.get(plain(text));
+      if (known === undefined) open.set(plain(text), { text, cpus: isFirst ? [] : [crash.cpu] });
+      else if (known.cpus.length > 0 && !known.cpus.includes(crash.cpu)) known.cpus.push(crash.cpu);
+    }
     first ??= crash;
   }
+
+  for (const { text, cpus } of open.values()) unknown.push(cpus.length === 0 ? text : [`${cpuNames(cpus)}: `, ...text]);
 
   let events = 0;
   const seen = new Set<string>();
@@ -143,10 +146,14 @@ const shownCpus = 16;
 function sameElsewhere(cpus: readonly string[]): string {
   // Old builds print no CPU.
   if (cpus.includes('')) return cpus.length === 1 ? 'The same in one more dump.' : `The same in ${cpus.length} more dumps.`;
+  return `The same on ${cpuNames(cpus)}.`;
+}
+
+function cpuNames(cpus: readonly string[]): string {
   const more = cpus.length - shownCpus;
   const named = [...cpus].sort().slice(0, shownCpus);
-  if (more > 0) return `The same on CPUs ${named.join(', ')} and ${more} more.`;
-  return named.length === 1 ? `The same on CPU ${named[0]}.` : `The same on CPUs ${named.slice(0, -1).join(', ')} and ${named.at(-1)}.`;
+  if (more > 0) return `CPUs ${named.join(', ')} and ${more} more`;
+  return named.length === 1 ? `CPU ${named[0]}` : `CPUs ${named.slice(0, -1).join(', ')} and ${named.at(-1)}`;
 }
 
 /** The boot that ended last is the one that is asked about; within it the first crash is the nearest to the cause. */

@@ -204,6 +204,23 @@ describe('several CPUs', () => {
     });
     expect(kindsOf(diagnosis)).toEqual(['confirmed msr', 'confirmed msr', 'confirmed machine-check']);
   });
+
+  test('what stays open about others than the first names them, each sentence once', () => {
+    const ud = { vector: 6 };
+    const { unknown } = diagnoseCase({
+      ...ud,
+      cpu: '00',
+      more: [
+        { ...ud, cpu: '01' },
+        { vector: 14, errorCode: 0n, cpu: '05' },
+        { vector: 14, errorCode: 2n, cpu: '04' },
+      ],
+    });
+    const texts = unknown.map((sentence) => sentence.map((part) => (typeof part === 'string' ? part : part.code)).join(''));
+    expect(texts).toHaveLength(2);
+    expect(texts[0]).toMatch(/^Which instruction raised #UD/);
+    expect(texts[1]).toMatch(/^CPUs 04 and 05: Which address was touched/);
+  });
 });
 
 describe('a fault inside the handler of another', () => {
