@@ -87,14 +87,21 @@ async function originOf(allowance: Allowance, { facts, good }: HistoryQuestion, 
   const known = { commit, sourcePaths: [...tree.paths] };
   const guilty = facts.guilty === undefined ? undefined : places[facts.guilty];
   const lines = blamedLines(places, guilty);
-  if (lines.length === 0) return known;
+  if (lines.length === 0) {
+    await allowance.part('source lines', async () => {
+      throw new NotLookedUp(say`no file of the stack is in the repository at ${commit.slice(0, 12)}`);
+    });
+    return known;
+  }
   const blamed = [...new Set(lines.map(({ path }) => path))];
   const touched = [...new Set([guilty?.path, ...places.map(({ path }) => path)])]
     .filter((path) => path !== undefined)
     .slice(0, mostTouched);
   const [source = [], past, compared] = await Promise.all([
     allowance.part('source lines', () => excerpts(allowance, commit, places, guilty)),
-    allowance.part('who changed the line last', () => pastOf(allowance, commit, blamed, revision === undefined ? [] : touched)),
+    allowance.part(`who changed the line last${revision === undefined ? '' : ' and which commits touch the stack'}`, () =>
+      pastOf(allowance, commit, blamed, revision === undefined ? [] : touched),
+    ),
     revision === undefined
       ? undefined
       : allowance.part('commits since the good revision', () => compare(allowance, revision.revision, commit)),

@@ -286,6 +286,14 @@ describe('source lines', () => {
     expect(notes).toEqual(['source lines (runtime/vmx.c has 24 lines, and the fault is said to be in line 2000)']);
   });
 
+  test('of files that the repository does not have are a note', async () => {
+    const places = [{ file: '/testbed/gone.c', line: 1, function: 'read_window' }];
+    const { context, notes, recorded } = await look(world(), { facts: { ...facts, places, files: ['/testbed/gone.c'], guilty: 0 } });
+    expect(context.source).toBeUndefined();
+    expect(notes).toEqual(['source lines (no file of the stack is in the repository at 555555555555)']);
+    expect(recorded.some(({ asked }) => asked.path.includes('/contents/'))).toBe(false);
+  });
+
   test('near each other are shown once', async () => {
     const places = [21, 20].map((line) => ({ file: '/testbed/runtime/vmx.c', line, function: `f${line}` }));
     const { context, recorded } = await look(world(), { facts: { ...facts, places } });
@@ -416,7 +424,7 @@ describe('what fails is dropped with a note, tried once', () => {
   const parts = [
     ['the tree', /\/git\/trees\//, 'source lines'],
     ['a file', /\/contents\//, 'source lines'],
-    ['blame', /^\/graphql$/, 'who changed the line last'],
+    ['blame', /^\/graphql$/, 'who changed the line last and which commits touch the stack'],
     ['the comparison', /\/compare\//, 'commits since the good revision'],
     ['the comments', /\/issues\/comments$/, 'earlier answers'],
   ] as const;

@@ -4,7 +4,7 @@ import { sourceFacts } from '../../../src/core/report/history.js';
 import { renderMarkdown } from '../../../src/core/report/markdown.js';
 import { say } from '../../../src/core/sentence.js';
 import { outsideCode, parsers } from '../../build/markdown-html.js';
-import { makeContext, makeImage, msrReport } from '../../build/report-builder.js';
+import { makeContext, makeEvent, makeImage, makeLog, makeReport, msrReport } from '../../build/report-builder.js';
 
 const commit = 'd8f2220a6ac1d8f2220a6ac1d8f2220a6ac1d8f2';
 const other = 'a'.repeat(40);
@@ -188,6 +188,24 @@ describe('facts for the edge', () => {
     expect(facts.guilty).toBeGreaterThan(0);
     expect(place?.function).not.toMatch(/rdmsr/);
     expect(facts.files).toContain(place?.file);
+  });
+
+  test('of an assertion are its own line, where an image knows that line', () => {
+    const event = { ...makeEvent({ file: 'vmx/part.c', sourceLine: 372 }), function: 'vmx_init' };
+    expect(sourceFacts(makeReport({ events: [event] }))).toMatchObject({
+      places: [{ file: 'vmx/part.c', line: 372, function: 'vmx_init' }],
+      guilty: 0,
+      files: ['vmx/part.c'],
+    });
+    const { function: _, ...unknown } = event;
+    expect(sourceFacts(makeReport({ events: [unknown] }))).toMatchObject({ places: [], files: [] });
+  });
+
+  test('name the revision of the boot that crashed, where it is one', () => {
+    const boot = { line: 1, product: 'XMHF v6.1.0' };
+    expect(sourceFacts(makeReport({ log: makeLog({ boots: [{ ...boot, revision: other }] }) })).revision).toBe(other);
+    expect(sourceFacts(makeReport({ log: makeLog({ boots: [{ ...boot, revision: 'abc' }] }) })).revision).toBeUndefined();
+    expect(sourceFacts(makeReport({ log: makeLog({ boots: [boot] }) })).revision).toBeUndefined();
   });
 
   test('an image that does not fit gives none', () => {
