@@ -67,11 +67,18 @@ const wallMilliseconds = 60_000;
 /** Typed arrays lie outside this limit; readers count those bytes themselves (`limits.ts`). */
 const oldGenerationMegabytes = 1024;
 
+export interface Wall {
+  readonly timeout?: number;
+  readonly memory?: number;
+  /** The worker's bundle. */
+  readonly worker?: URL;
+}
+
 export async function runEngine(
   input: EngineInput,
-  { timeout = wallMilliseconds, memory = oldGenerationMegabytes } = {},
+  { timeout = wallMilliseconds, memory = oldGenerationMegabytes, worker: bundle = new URL('worker.js', import.meta.url) }: Wall = {},
 ): Promise<EngineResult> {
-  const worker = new Worker(fileURLToPath(new URL('worker.js', import.meta.url)), {
+  const worker = new Worker(fileURLToPath(bundle), {
     workerData: input,
     resourceLimits: { maxOldGenerationSizeMb: memory },
     // hostile text must not reach the job's own output
