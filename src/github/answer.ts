@@ -12,6 +12,7 @@ import { ApiRefusal, type GitHub } from './client.js';
 import { answersTo, type Comment, listComments, ownLogin } from './comments.js';
 import type { Environment } from './environment.js';
 import type { Asked } from './event.js';
+import { createImageCache } from './image-cache.js';
 import type { Inputs } from './inputs.js';
 import type { LinkReader } from './links.js';
 import type { Log } from './log.js';
@@ -230,7 +231,9 @@ async function attempt(
 }
 
 export async function solverOf(session: Session): Promise<Solver> {
-  return { github: await session.github(), inputs: session.inputs, tool: session.tool, engine: session.engine, hide: hider(session) };
+  const { environment, inputs, tool, engine, log } = session;
+  const cache = createImageCache(environment, log.debug);
+  return { github: await session.github(), inputs, tool, engine, hide: hider(session), ...(cache === undefined ? {} : { cache }) };
 }
 
 async function standing(github: GitHub, asked: Asked): Promise<{ readonly comments: readonly Comment[]; readonly login: string }> {

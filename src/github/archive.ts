@@ -25,6 +25,8 @@ export function memorySource(bytes: Uint8Array): RangeSource {
 export interface Archive {
   /** By path; folders are left out. */
   readonly entries: ReadonlyMap<string, ZipEntry>;
+  /** From the first byte of the directory to the end of the file. */
+  readonly directory: Uint8Array;
   read(entry: ZipEntry): Promise<Uint8Array>;
 }
 
@@ -143,6 +145,7 @@ export async function openArchive(source: RangeSource, tail?: Uint8Array): Promi
   const files = new Map([...entries].filter(([path]) => !path.endsWith('/')));
   return {
     entries: files,
+    directory: after,
     async read(entry) {
       checkReadable(entry);
       const room = Math.min(entry.limit - entry.offset, 30 + entry.nameBytes.length + longestExtra + entry.compressedSize + descriptor);

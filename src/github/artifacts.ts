@@ -11,13 +11,15 @@ import { type ImageQuery, imagesWanted } from '../core/log/images-wanted.js';
 import type { CandidateRow, MatchEvidence, Verdict } from '../core/report/report.js';
 import { type Sentence, say } from '../core/sentence.js';
 import type { EngineImage, EngineInput, EngineResult } from '../engine.js';
-import { type Archive, openArchive } from './archive.js';
+import type { Archive } from './archive.js';
 import type { GitHub } from './client.js';
 import { matchesGlob } from './glob.js';
+import type { ImageCache } from './image-cache.js';
 import { hypervisorLength, type ImageSet, imageSets, readImage } from './image-files.js';
+import { type OpenArtifact, openKept, openLoaded } from './open-artifact.js';
 import { Problem } from './problem.js';
 import { type Artifact, type FoundRun, listArtifacts, runAddress } from './runs.js';
-import { type HideAddress, openStored } from './storage.js';
+import type { HideAddress } from './storage.js';
 
 export interface ImageSearch {
   readonly log: CrashLog;
@@ -27,6 +29,7 @@ export interface ImageSearch {
   readonly images: readonly string[];
   readonly weigh: (input: EngineInput) => Promise<EngineResult>;
   readonly hide: HideAddress;
+  readonly cache?: ImageCache;
 }
 
 export interface ChosenImages {
@@ -119,9 +122,7 @@ interface Weighed {
   readonly problem?: Sentence;
 }
 
-const elfMagic = [0x7f, 0x45, 0x4c, 0x46];
-
-/** Opens one artifact; a single file that was uploaded unzipped is the image itself. */
+/** Opens one artifact, from what is kept of it where that is good. */
 async function candidatesOf(
   github: GitHub,
   artifact: Artifact,
@@ -129,15 +130,27 @@ async function candidatesOf(
   query: ImageQuery,
   several: boolean,
 ): Promise<(Candidate | Weighed)[]> {
-  const { source, tail, whole } = await openStored(github, artifact, search.hide);
-  const start = whole ?? (await source.read(0, Math.min(4, source.size)));
-  if (elfMagic.every((byte, at) => start[at] === byte)) {
-    const bytes = whole ?? (await source.read(0, source.size));
-    return [{ artifact, main: { path: artifact.name, bytes }, label: artifact.name }];
+  const kept = await openKept(github, artifact, search.hide, search.cache);
+  if (kept !== undefined) {
+    try {
+      return await candidatesIn(kept, artifact, search, query, several);
+    } catch (error) {
+      // what is kept may be at fault: only the artifact itself can be called damaged
+      if (!(error instanceof FormatError)) throw error;
+    }
   }
-  if (start[0] !== 0x50 || start[1] !== 0x4b)
-    throw new FormatError('malformed', `artifact ${artifact.name.slice(0, 200)}`, 0, 'storage sent neither a ZIP nor an ELF');
-  const archive = await openArchive(source, tail);
+  return candidatesIn(await openLoaded(github, artifact, search.hide, search.cache), artifact, search, query, several);
+}
+
+async function candidatesIn(
+  opened: OpenArtifact,
+  artifact: Artifact,
+  search: ImageSearch,
+  query: ImageQuery,
+  several: boolean,
+): Promise<(Candidate | Weighed)[]> {
+  if (opened.kind === 'image') return [{ artifact, main: { path: artifact.name, bytes: opened.bytes }, label: artifact.name }];
+  const { archive } = opened;
   const sets = imageSets(archive, search.images);
   const candidates: (Candidate | Weighed)[] = [];
   for (const set of sets) {

@@ -24,6 +24,8 @@ export interface Environment {
   readonly actionRepository?: string;
   /** Absent: the system's folder for temporary files. */
   readonly tempDir?: string;
+  /** Kept between jobs on one machine; absent: nothing is kept. */
+  readonly toolCache?: string;
   readonly outputPath?: string;
   readonly summaryPath?: string;
 }
@@ -78,6 +80,7 @@ export function readEnvironment(variables: Variables): Environment {
       ? { actionRepository: variables.GITHUB_ACTION_REPOSITORY ?? '' }
       : {}),
     ...(variables.RUNNER_TEMP ? { tempDir: variables.RUNNER_TEMP } : {}),
+    ...(variables.RUNNER_TOOL_CACHE ? { toolCache: variables.RUNNER_TOOL_CACHE } : {}),
     ...(variables.GITHUB_OUTPUT ? { outputPath: variables.GITHUB_OUTPUT } : {}),
     ...(variables.GITHUB_STEP_SUMMARY ? { summaryPath: variables.GITHUB_STEP_SUMMARY } : {}),
   };

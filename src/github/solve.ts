@@ -15,6 +15,7 @@ import { ApiRefusal, type GitHub } from './client.js';
 import { ownLogin } from './comments.js';
 import type { QuestionKey } from './event.js';
 import { lookUpHistory } from './history.js';
+import type { ImageCache } from './image-cache.js';
 import type { Inputs } from './inputs.js';
 import { keyText, marker, waitingMark } from './marker.js';
 import { Problem } from './problem.js';
@@ -28,6 +29,8 @@ export interface Solver {
   readonly tool: string;
   readonly engine: (input: EngineInput) => Promise<EngineResult>;
   readonly hide: HideAddress;
+  /** Absent: everything is loaded. */
+  readonly cache?: ImageCache;
   /** Where the question stands and who answers there; absent where there is no question. */
   readonly conversation?: { readonly number: number; readonly login: () => Promise<string> };
 }
@@ -135,7 +138,15 @@ async function chooseFrom(
   const glob = request.command?.artifact ?? inputs.artifact;
   const image = request.command?.image;
   const images = image === undefined ? inputs.images : [image.includes('/') ? image : `**/${image}`, ...inputs.images.slice(1)];
-  const search = { log: found.log, logText: found.text, artifact: glob, images, weigh: solver.engine, hide: solver.hide };
+  const search = {
+    log: found.log,
+    logText: found.text,
+    artifact: glob,
+    images,
+    weigh: solver.engine,
+    hide: solver.hide,
+    ...(solver.cache === undefined ? {} : { cache: solver.cache }),
+  };
   const refuseFork = ({ run }: FoundRun): void => {
     if (run.fork && inputs.forkArtifacts === 'deny') {
       throw new Problem(
