@@ -3,7 +3,12 @@ import { readFileSync } from 'node:fs';
 
 const placeholder = /OWNER\/symbolize-serial-crash@0{40}.*/g;
 const [repository, commit, tag, file] = process.argv.slice(2);
-if (!/^[\w.-]+\/[\w.-]+$/.test(repository ?? '') || !/^[0-9a-f]{40}$/.test(commit ?? '') || !/^v\d+\.\d+\.\d+$/.test(tag ?? '') || file === undefined) {
+if (
+  !/^[\w.-]+\/[\w.-]+$/.test(repository ?? '') ||
+  !/^[0-9a-f]{40}$/.test(commit ?? '') ||
+  !/^v\d+\.\d+\.\d+$/.test(tag ?? '') ||
+  file === undefined
+) {
   console.error('usage: node scripts/pin-example.mjs OWNER/NAME COMMIT (40 hex digits) TAG (v1.2.3) FILE');
   process.exit(2);
 }
