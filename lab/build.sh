@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
 # Builds the testbed: bootloader, secure loader, runtime, and the files of an XMHF artifact.
 #
-#   lab/build.sh out=DIR [arch=i386|amd64] [cc=gcc|clang] [opt=0|1|2|3|s] [dwarf=4|5] [fp=default|keep|omit] [cfi=drop|keep|merge|debug]
+#   lab/build.sh out=DIR [arch=i386|amd64] [cc=gcc|clang] [opt=0|1|2|3|s] [dwarf=4|5] [fp=default|keep|omit] [cfi=drop|keep|merge|debug] [only=runtime]
 #
 # cfi=drop   .eh_frame discarded by the link script, as XMHF's newest builds have it
 # cfi=keep   .eh_frame in a section of its own
 # cfi=merge  .eh_frame inside .data, without a section header, as XMHF's builds of 2022 have it
 # cfi=debug  no .eh_frame at all, .debug_frame instead
 #
+# only=runtime leaves out the other stages and files: for measurements that need no emulator
+#
 # DIR gets: runtime.exe, runtime-cfi.exe (the same .text, call-frame information kept: the second witness),
 # sl_syms.exe, init_syms.exe, hypervisor-x86-ARCH.bin(.gz), TOOLCHAIN, build.env
 set -euo pipefail
 lab=$(cd "$(dirname "$0")" && pwd)
 source_root=$lab/testbed
-arch=i386 cc=gcc opt=0 dwarf=5 fp=default cfi=drop out=
+arch=i386 cc=gcc opt=0 dwarf=5 fp=default cfi=drop out= only=
 for word in "$@"; do
   case $word in
-    arch=*|cc=*|opt=*|dwarf=*|fp=*|cfi=*|out=*) declare "$word" ;;
+    arch=*|cc=*|opt=*|dwarf=*|fp=*|cfi=*|out=*|only=runtime) declare "$word" ;;
     *) echo "build.sh: unknown word $word" >&2; exit 2 ;;
   esac
 done
@@ -84,6 +86,8 @@ esac
 if [ "$cfi" = debug ]; then cp "$out/runtime.exe" "$out/runtime-cfi.exe"; else link_runtime CFI_KEEP "$out/runtime-cfi.exe"; fi
 for name in runtime runtime-cfi; do objcopy -O binary -j .text "$out/$name.exe" "$out/o/$name.text"; done
 cmp "$out/o/runtime.text" "$out/o/runtime-cfi.text"
+
+[ "$only" = runtime ] && exit 0
 
 # Secure loader: linked at 0, so position-independent; the same width as the runtime.
 compile secure-loader "$machine $common -Os -fpie -fvisibility=hidden -fno-asynchronous-unwind-tables $([ $arch = amd64 ] && echo -mno-red-zone)" entry.S sl.c ../common/print.c

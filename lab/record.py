@@ -40,7 +40,11 @@ def record_image(build, slug, fixtures):
 def record_frames(target):
     """frames.txt: what readelf says of the call-frame information, columns and rows only."""
     image = 'image-cfi.elf' if os.path.exists(f'{target}/image-cfi.elf') else 'image.elf'
-    text = subprocess.run(['readelf', '--debug-dump=frames-interp', image], cwd=target, capture_output=True, text=True).stdout
+    open(f'{target}/frames.txt', 'w').write(frame_table(f'{target}/{image}'))
+
+
+def frame_table(image):
+    text = subprocess.run(['readelf', '--debug-dump=frames-interp', image], capture_output=True, text=True).stdout
     rows = []
     for line in text.splitlines():
         if m := re.search(r' FDE .*pc=([0-9a-f]+)\.\.([0-9a-f]+)', line):
@@ -49,7 +53,7 @@ def record_frames(target):
             rows.append('CIE')
         elif 'LOC' in line or re.match(r'[0-9a-f]{8,16} ', line) and 'ZERO' not in line:
             rows.append(' '.join(re.sub(r'^0{4,}(?=[0-9a-f])', '', line).split()))
-    open(f'{target}/frames.txt', 'w').write('\n'.join(rows) + '\n')
+    return '\n'.join(rows) + '\n'
 
 
 # The dumps of a log of our own: never damaged, so exact patterns do.

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Derived stack depth over the whole matrix, without an emulator.
+
+  depth.py [--work DIR] [PATTERN] > docs/DEPTH.md      only builds whose slug matches the extended regular expression
+
+Builds the runtime of every combination (a build that is there is kept), takes the call-frame information of the same link from
+readelf, source lines of random addresses from llvm-symbolizer, and has depth.ts compare. Fails where anything differs.
+"""
+import argparse, itertools, json, os, random, re, subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
+
+LAB = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(LAB)
+sys.path.insert(0, LAB)
+import answers, matrix, record
+
+ADDRESSES = 200
+
+
+def prepare(row, work):
+    name = matrix.slug(row)
+    build = f'{work}/{name}'
+    if not os.path.exists(f'{build}/lines.json'):
+        subprocess.run([f'{LAB}/build.sh', *matrix.words(row), 'only=runtime', f'out={build}'], check=True, stderr=subprocess.DEVNULL)
+        with open(f'{build}/frames.txt', 'w') as out:
+            out.write(record.frame_table(f'{build}/runtime-cfi.exe'))
+        code = [a for first, end in answers.executable_ranges(f'{build}/runtime.exe') for a in range(first, end)]
+        addresses = sorted(random.Random(name).sample(code, ADDRESSES))
+        _, found = answers.llvm_symbolizer(f'{build}/runtime.exe', addresses)
+        with open(f'{build}/lines.json.new', 'w') as out:
+            json.dump([{'address': a, 'words': '\n'.join(f"{f['function'] or '??'} {f['file'] or '??'}:{f['line']}:{f['column']}" for f in x['frames'])}
+                       for a, x in zip(addresses, found, strict=True)], out)
+        os.replace(f'{build}/lines.json.new', f'{build}/lines.json')
+    return build
+
+
+def bundle():
+    out = f'{ROOT}/node_modules/.cache/depth/depth.cjs'
+    subprocess.run([f'{ROOT}/node_modules/.bin/esbuild', f'{LAB}/depth.ts', '--bundle', '--packages=external', '--platform=node', '--format=cjs',
+                    '--target=node20', '--log-level=warning', f'--outfile={out}', '--define:import.meta.url=importMetaUrl',
+                    '--banner:js=const importMetaUrl=require("node:url").pathToFileURL(__filename).href;'], check=True)
+    return out
+
+
+def has_table(cfi):
+    return cfi != 'drop'
+
+
+def faults(found, cfi):
+    """What is not as it should be, in words."""
+    lists = ('wrong', 'unknown', 'unreached', 'wrongRegisters', 'unknownRegisters', 'differentLines')
+    words = [f'{name}: {text}' for name in lists for text in found[name]]
+    words += [f'call-frame lookup differs at {at}' for at in found['table']['different']]
+    if has_table(cfi) and found['table']['absent']:
+        words.append(f"{found['table']['absent']} instructions without the rule of their table")
+    expected = {'keep': {'.eh_frame'}, 'merge': {'.data'}, 'debug': {'.debug_frame'}, 'drop': set()}[cfi]
+    if set(found['table']['where']) != expected:
+        words.append(f"rules from {sorted(found['table']['where'])}")
+    if not found['sameCode']:
+        words.append('the link with the table kept has other code')
+    if found['gaps']:
+        words.append(f"{found['gaps']} gaps")
+    return words
+
+
+def number(value):
+    return f'{value:,}'
+
+
+def cells(builds):
+    count = lambda key: sum(len(b[key]) for b in builds)
+    total = lambda key: sum(b[key] for b in builds)
+    return [str(len(builds)), number(total('instructions')), number(total('calls')), f"{count('wrong')} / {count('unknown')}",
+            f"{count('wrongRegisters')} / {count('unknownRegisters')}", str(count('unreached')), number(total('expressions')),
+            number(sum(b['explained']['poppedArguments'] for b in builds)), number(sum(b['explained']['restoredEarly'] for b in builds))]
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument('--work', default=f'{LAB}/out/depth')
+    p.add_argument('pattern', nargs='?', default='.')
+    a = p.parse_args()
+    rows = [r for r in itertools.product(*matrix.FACTORS.values()) if re.search(a.pattern, matrix.slug(r))]
+    os.makedirs(a.work, exist_ok=True)
+    with ThreadPoolExecutor(2) as pool:
+        folders = list(pool.map(lambda row: prepare(row, a.work), rows))
+    text = subprocess.run(['node', bundle(), *folders], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    found = {json.loads(line)['folder']: json.loads(line) for line in text.splitlines()}
+    by_row = {row: found[folder] for row, folder in zip(rows, folders, strict=True)}
+    failed = 0
+    for row, b in by_row.items():
+        for words in faults(b, row[5]):
+            failed += 1
+            print(f'{matrix.slug(row)}: {words}', file=sys.stderr)
+    print(HEAD)
+    columns = lambda r: r[:3]
+    for key, group in itertools.groupby(by_row, columns):
+        print(f"| {' '.join(key[:2])} -O{key[2]} | {' | '.join(cells([by_row[r] for r in group]))} |")
+    every = list(by_row.values())
+    print(f"| **all** | {' | '.join(cells(every))} |")
+    print(TABLES)
+    for cfi in matrix.FACTORS['cfi']:
+        chosen = [b for row, b in by_row.items() if row[5] == cfi]
+        if chosen:
+            t = [b['table'] for b in chosen]
+            where = ', '.join(f'`{name}`' for name in sorted({name for x in t for name in x['where']})) or 'none'
+            print(f"| {cfi} | {len(chosen)} | {where} | {number(sum(x['equal'] for x in t))} | {sum(len(x['different']) for x in t)} | "
+                  f"{number(sum(x['absent'] for x in t))} | {sum(not b['sameCode'] for b in chosen)} | {number(sum(b['asked'] for b in chosen))} | "
+                  f"{sum(len(b['differentLines']) for b in chosen)} |")
+    return 1 if failed else 0
+
+
+HEAD = '''# Derived depth over the whole matrix
+
+Written by `lab/depth.py`. Every combination of `lab/matrix.py list --all` (architecture, compiler, level, DWARF 4 and 5, frame pointer kept and omitted,
+call-frame information dropped, kept, merged into `.data`, in `.debug_frame`) was built, its stack depth and saved registers derived from the machine code alone,
+and held against `readelf --debug-dump=frames-interp` of the same link with the table kept, before every instruction that the table covers.
+
+"Instructions" are those compared, "at calls" those of them that call: what a return address needs. CFA and callee-saved registers: **wrong / unknown**. "Unreached":
+instructions, padding aside, that no path was found to. Three kinds of rows of the compilers' tables are counted apart, since there is nothing to hold against, or the table is at fault:
+
+- **expressions**: the CFA is an expression, which `readelf` does not print as an offset; it is neither right nor wrong here. Functions that align their frame on i386;
+- **popped**: Clang's table does not know that the callee popped words (`ret N`, structures returned on i386) until the next instruction makes up for it: behind by just as much;
+- **early**: GCC 12 at -Os says that the register which holds the CFA of an aligned frame is restored one POP too early.
+
+| builds of | builds | instructions | at calls | CFA | saved registers | unreached | expressions | popped | early |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |'''
+
+TABLES = '''
+## Tables that are there
+
+The same builds: call-frame rules as the opened image answers them, wherever their table lies, against `readelf`'s (CFA and every register with a rule), and
+source lines of 200 random code addresses of each build against `llvm-symbolizer` (names, inline chain, files, lines, columns). "Merged" tables have no section header: they are found by their shape.
+"Other code": builds whose executable bytes are not those of the link that `readelf` was asked about.
+
+| call-frame information | builds | found in | rules equal | different | none | other code | addresses | lines different |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |'''
+
+
+if __name__ == '__main__':
+    sys.exit(main())
