@@ -5,7 +5,8 @@
  * instruction (interrupts and aborts). A rule answers false only where no state of the CPU could make the instruction fault so
  * (SDM vol 2, exception lists; vol 3 §6.15).
  */
-import type { Instruction } from '../platform.js';
+import type { CpuCrash } from '../log/crash-log.js';
+import type { Instruction, Operand } from '../platform.js';
 
 const divisions = new Set(['div', 'idiv', 'aam']);
 const stackInstructions = new Set([
@@ -84,4 +85,30 @@ export function fitsFault(instruction: Instruction, vector: number, errorCode: b
     default:
       return undefined;
   }
+}
+
+/**
+ * In 64-bit mode a plain memory access raises #GP(0) or #SS(0) only where its address is not canonical (SDM vol 3, 3.3.7.1): with the
+ * registers known, a canonical address excludes it. Segments with a base, SIMD operands (alignment) and system instructions are left alone.
+ */
+export function excludesAddressFault(instruction: Instruction, vector: number, crash: CpuCrash): boolean {
+  if (crash.arch !== 'amd64' || (vector !== 12 && vector !== 13) || crash.fault.errorCode !== 0n) return false;
+  if (instruction.flow !== 'next' || instruction.privileged || isSimd(instruction) || movesSystemRegister(instruction)) return false;
+  if (systemInstruction.test(instruction.mnemonic) || descriptorInstruction.test(instruction.mnemonic)) return false;
+  if (stackInstructions.has(instruction.mnemonic) || stringInstruction.test(instruction.mnemonic)) return false;
+  const accesses = instruction.operands.filter((operand) => operand.kind === 'memory' && operand.access !== 'none');
+  return accesses.length > 0 && accesses.every((operand) => operand.kind === 'memory' && isCanonicalAccess(operand, crash));
+}
+
+function isCanonicalAccess(operand: Extract<Operand, { kind: 'memory' }>, { registers, fault }: CpuCrash): boolean {
+  if (operand.segment === 'fs' || operand.segment === 'gs') return false;
+  // the printed stack pointer is the hardware frame's
+  const known = (name: string): bigint | undefined => (name === 'rsp' ? fault.interrupted.sp : registers.get(name));
+  const base = operand.base === undefined || operand.base === 'rip' ? 0n : known(operand.base);
+  const index = operand.index === undefined ? 0n : known(operand.index);
+  if (base === undefined || index === undefined) return false;
+  const first = BigInt.asUintN(64, base + index * BigInt(operand.scale) + operand.displacement);
+  return [first, BigInt.asUintN(64, first + BigInt(Math.max(operand.size, 1) - 1))].every(
+    (address) => BigInt.asUintN(64, BigInt.asIntN(48, address)) === address,
+  );
 }

@@ -22,7 +22,7 @@ import { callBefore } from '../unwind/call-sites.js';
 import { codeMapOf } from '../unwind/code-map.js';
 import type { Backtrace } from '../unwind/frame.js';
 import { walk } from '../unwind/walk.js';
-import { fitsFault } from './fits-fault.js';
+import { excludesAddressFault, fitsFault } from './fits-fault.js';
 import type { Image } from './image.js';
 import type { LoadedImage } from './loaded-image.js';
 import { codeStart, runtimeBases } from './place-image.js';
@@ -226,10 +226,11 @@ function bytesFitFault(crashes: readonly CpuCrash[], { image, bias }: LoadedImag
   let passed = 0;
   let of = 0;
   let detail = say`no instruction at a PC tells`;
-  for (const { fault } of crashes) {
+  for (const crash of crashes) {
+    const { fault } = crash;
     const link = fault.pc === undefined ? undefined : toLink(fault.pc, bias);
     if (link === undefined || fault.vector === undefined || !image.isCode(link)) continue;
-    const fits = fault.vector === 3 ? followsInt3(image, link) : instructionFits(image, link, fault.vector, fault.errorCode, platform);
+    const fits = fault.vector === 3 ? followsInt3(image, link) : instructionFits(image, link, fault.vector, crash, platform);
     if (fits === undefined) continue;
     of += 1;
     if (fits.answer) passed += 1;
@@ -255,13 +256,7 @@ function followsInt3(image: Image, link: LinkAddress): Fit {
 
 const longestInstruction = 15;
 
-function instructionFits(
-  image: Image,
-  link: LinkAddress,
-  vector: number,
-  errorCode: bigint | undefined,
-  platform: Platform,
-): Fit | undefined {
+function instructionFits(image: Image, link: LinkAddress, vector: number, crash: CpuCrash, platform: Platform): Fit | undefined {
   const section = image.sectionAt(link);
   if (section === undefined) return undefined;
   const length = Math.min(longestInstruction, section.address + section.size - link);
@@ -269,7 +264,7 @@ function instructionFits(
   const instruction = bytes === undefined ? undefined : platform.decode(bytes, link, image.arch, 1)[0];
   if (instruction === undefined) return undefined;
   if (!codeMapOf(image, platform.decode).isBoundary(link)) return { answer: false, text: 'the middle of an instruction' };
-  const answer = fitsFault(instruction, vector, errorCode);
+  const answer = fitsFault(instruction, vector, crash.fault.errorCode) && !excludesAddressFault(instruction, vector, crash);
   return answer === undefined ? undefined : { answer, text: instruction.text() };
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Arch, linkAddress } from '../../../src/core/addresses.js';
-import { fitsFault } from '../../../src/core/image/fits-fault.js';
+import { excludesAddressFault, fitsFault } from '../../../src/core/image/fits-fault.js';
+import type { CpuCrash } from '../../../src/core/log/crash-log.js';
+import { readLog } from '../../../src/core/log/read-log.js';
 import type { Instruction } from '../../../src/core/platform.js';
 import { createPlatform } from '../../../src/platform/node.js';
 
@@ -48,5 +50,43 @@ describe('bytes that decode to nothing', () => {
     expect(fitsFault(invalid, 6, undefined)).toBe(true);
     expect(fitsFault(invalid, 13, 0n)).toBeUndefined();
     expect(bad.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a plain access in 64-bit mode', () => {
+  const crashWith = (rbp: bigint, sp = 0x1000n): CpuCrash => {
+    const { crashes } = readLog(
+      [
+        '[00]: unhandled exception 13 (0xd), halting!',
+        '[00]: error code: 0x0000000000000000',
+        '[00]: state dump follows...',
+        '[00] CS:RIP 0x0008:0x0000000010213ffa with RFLAGS=0x0000000000010006',
+        '[00]: VCPU at 0x000000001024bb60',
+        `[00] RAX=0x0000000000000000 RBX=0x0000000000000000`,
+        `[00] RBP=0x${rbp.toString(16).padStart(16, '0')} RSP=0x${sp.toString(16).padStart(16, '0')}`,
+      ].join('\n'),
+    );
+    const [crash] = crashes;
+    if (crash === undefined) throw new Error('no crash read');
+    return crash;
+  };
+  const load = decoded([0x48, 0x8b, 0x45, 0xb0], 'amd64'); // mov rax, [rbp-0x50]
+
+  test('cannot raise #GP(0) at a canonical address', () => {
+    expect(excludesAddressFault(load, 13, crashWith(0x1d985f28n))).toBe(true);
+    expect(excludesAddressFault(load, 13, crashWith(0xffff88802d036cb4n))).toBe(true);
+  });
+
+  test('can at one that is not', () => {
+    expect(excludesAddressFault(load, 13, crashWith(0x8000_0000_0000_0100n))).toBe(false);
+    // the last byte crosses the border: 0x00007ffffffffffc + 8 bytes
+    expect(excludesAddressFault(load, 13, crashWith(0x0000_7fff_ffff_fffcn + 0x50n))).toBe(false);
+  });
+
+  test('nothing is excluded for a page fault, for SIMD, or through a segment with a base', () => {
+    expect(excludesAddressFault(load, 14, crashWith(0x1d985f28n))).toBe(false);
+    expect(excludesAddressFault(decoded([0x0f, 0x28, 0x45, 0xb0], 'amd64'), 13, crashWith(0x1d985f28n))).toBe(false); // movaps
+    expect(excludesAddressFault(decoded([0x65, 0x48, 0x8b, 0x45, 0xb0], 'amd64'), 13, crashWith(0x1d985f28n))).toBe(false); // gs:
+    expect(excludesAddressFault(decoded([0x0f, 0x32], 'amd64'), 13, crashWith(0x1d985f28n))).toBe(false); // rdmsr
   });
 });
