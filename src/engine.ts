@@ -22,6 +22,8 @@ export interface EngineInput {
   readonly images: readonly EngineImage[];
   /** Length of the gunzipped `hypervisor-x86-*.bin.gz` of the same artifact, where known: ties a build to `un-aligned size`. */
   readonly hypervisorLength?: number;
+  /** Another image with other code fits the log as well as the main one, which is therefore `ambiguous`. */
+  readonly hasRival?: boolean;
   /** What the answer replies to, for the marker: `issue=12`, `comment=345`, `review=6`. Absent: no marker. */
   readonly question?: string;
   readonly context: Omit<ReportContext, 'marker'>;
@@ -47,6 +49,8 @@ export interface EngineOutput {
   /** Of the main image; absent without images. */
   readonly verdict?: Verdict;
   readonly evidence: readonly MatchEvidence[];
+  /** Of the main image's code. */
+  readonly codeSha256?: string;
   readonly signature?: string;
   /** `0x491`. */
   readonly suspectedMsr?: string;

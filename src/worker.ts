@@ -21,13 +21,14 @@ interface Analysed {
 
 const platform = createPlatform();
 
-function analysed({ logText, images, hypervisorLength }: EngineInput): Analysed {
+function analysed({ logText, images, hypervisorLength, hasRival }: EngineInput): Analysed {
   const report: Report = analyze(
     readLog(logText),
-    images.map(({ path, bytes }) => ({
+    images.map(({ path, bytes }, index) => ({
       path,
       source: bytesSource(bytes),
       ...(hypervisorLength === undefined ? {} : { hypervisorLength }),
+      ...(index === 0 && hasRival === true ? { hasRival } : {}),
     })),
     platform,
   );
@@ -36,6 +37,7 @@ function analysed({ logText, images, hypervisorLength }: EngineInput): Analysed 
   const known: Known = {
     kind: 'answer',
     ...(main === undefined ? {} : { verdict: main.verdict }),
+    ...(main?.codeSha256 === undefined ? {} : { codeSha256: main.codeSha256 }),
     ...(report.signature === undefined ? {} : { signature: report.signature }),
     ...(suspect === undefined ? {} : { suspectedMsr: suspect }),
     evidence: main?.evidence ?? [],

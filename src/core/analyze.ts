@@ -10,7 +10,7 @@ import { diagnose } from './diagnose/diagnose.js';
 import type { Gap } from './gap.js';
 import { describeFrames } from './image/describe-frames.js';
 import { findBias } from './image/find-bias.js';
-import { sha256Of } from './image/hash-image.js';
+import { codeSha256Of, sha256Of } from './image/hash-image.js';
 import type { Image } from './image/image.js';
 import type { LoadedImage } from './image/loaded-image.js';
 import { matchImages } from './image/match.js';
@@ -19,7 +19,7 @@ import { placeAssertion } from './image/place-assertion.js';
 import { placeImage } from './image/place-image.js';
 import type { CrashLog } from './log/crash-log.js';
 import type { Platform } from './platform.js';
-import type { Report, ReportCrash, ReportImage } from './report/report.js';
+import type { Report, ReportCrash, ReportImage, Verdict } from './report/report.js';
 import { sameAs } from './report/same.js';
 import { signatureOf } from './report/signature.js';
 import { registerMeanings, wordMeanings } from './report/words.js';
@@ -31,6 +31,8 @@ export interface ImageInput {
   readonly source: ByteSource;
   /** Length of the gunzipped hypervisor image built with it, where known. */
   readonly hypervisorLength?: number;
+  /** Another image with other code, which is not handed in, fits the log as well: this one is not believed more than `ambiguous`. */
+  readonly hasRival?: boolean;
 }
 
 interface Opened {
@@ -54,10 +56,11 @@ export function analyze(log: CrashLog, inputs: readonly ImageInput[], platform: 
     path: input.path,
     arch: loaded.image.arch,
     sha256: sha256Of(input.source, platform),
+    ...codeHash(loaded.image, platform),
     bias: loaded.bias,
     ...(loaded.biasFrom === undefined ? {} : { biasFrom: loaded.biasFrom }),
     // one entry an image, in the same order
-    verdict: matches[index]?.verdict ?? 'unverifiable',
+    verdict: besideRival(input, matches[index]?.verdict ?? 'unverifiable'),
     evidence: matches[index]?.evidence ?? [],
   }));
   const described = log.crashes.map((crash, index) => {
@@ -97,6 +100,14 @@ export function analyze(log: CrashLog, inputs: readonly ImageInput[], platform: 
     ...(signature === undefined ? {} : { signature }),
   };
 }
+
+function codeHash(image: Image, platform: Platform): Pick<ReportImage, 'codeSha256'> {
+  const codeSha256 = codeSha256Of(image, platform);
+  return codeSha256 === undefined ? {} : { codeSha256 };
+}
+
+const besideRival = ({ hasRival }: ImageInput, verdict: Verdict): Verdict =>
+  hasRival === true && verdict !== 'mismatch' ? 'ambiguous' : verdict;
 
 function open(input: ImageInput, log: CrashLog, platform: Platform, gaps: Gap[]): Opened[] {
   try {

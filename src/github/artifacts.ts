@@ -38,7 +38,7 @@ export interface ChosenImages {
   readonly artifact: Artifact;
   readonly candidates: readonly CandidateRow[];
   readonly warnings: readonly Sentence[];
-  /** Several candidates fit equally: their verdict is that. */
+  /** Candidates with other code fit equally: their verdict is `ambiguous`. */
   readonly tied: boolean;
   /** Why this one, where no comparison of images was needed. */
   readonly how?: Sentence;
@@ -117,7 +117,7 @@ interface Candidate {
 interface Weighed {
   readonly candidate: Candidate | undefined;
   readonly row: Omit<CandidateRow, 'chosen'>;
-  readonly signature?: string;
+  readonly codeSha256?: string;
   /** Why nothing could be compared. */
   readonly problem?: Sentence;
 }
@@ -201,7 +201,7 @@ async function weigh(candidate: Candidate, search: ImageSearch): Promise<Weighed
   return {
     candidate,
     row: { artifact: candidate.label, verdict: result.verdict ?? 'unverifiable', evidence: result.evidence },
-    ...(result.signature === undefined ? {} : { signature: result.signature }),
+    ...(result.codeSha256 === undefined ? {} : { codeSha256: result.codeSha256 }),
   };
 }
 
@@ -287,30 +287,30 @@ export async function chooseImages(github: GitHub, artifacts: readonly Artifact[
     weighed.push(...(await inWaves(open, (candidate) => weigh(candidate, search))));
   }
   const sorted = [...weighed].sort(compare);
-  const [best, second] = sorted.filter(({ candidate }) => candidate !== undefined);
+  const [best] = sorted.filter(({ candidate }) => candidate !== undefined);
   if (best?.candidate === undefined) throw noImage(sorted, search);
   const equal = sorted.filter((one) => one.candidate !== undefined && compare(one, best) === 0);
   const sameBytes = equal.every(
     ({ candidate }) =>
       candidate !== undefined && Buffer.compare(candidate.main.bytes, best.candidate?.main.bytes ?? new Uint8Array()) === 0,
   );
-  const tied = second !== undefined && equal.length > 1 && !sameBytes && best.row.verdict !== 'mismatch';
+  const equally = equal.length > 1 && !sameBytes && best.row.verdict !== 'mismatch';
+  const sameCode = best.codeSha256 !== undefined && equal.every(({ codeSha256 }) => codeSha256 === best.codeSha256);
+  const tied = equally && !sameCode;
   const problems = sorted.flatMap(({ problem }) => (problem === undefined ? [] : [problem]));
   const rows = sorted.map(({ row }, index) => ({
     ...row,
     verdict: tied && index < equal.length ? ('ambiguous' as const) : row.verdict,
     chosen: sorted[index] === best,
   }));
-  return finish(best.candidate, rows, search, [...(tied ? [tie(equal)] : []), ...problems], tied);
+  return finish(best.candidate, rows, search, [...(equally ? [tie(equal, sameCode)] : []), ...problems], tied);
 }
 
-function tie(equal: readonly Weighed[]): Sentence {
+function tie(equal: readonly Weighed[], sameCode: boolean): Sentence {
   const names = equal.slice(0, namesShown).map(({ row }, index) => say`${[index === 0 ? '' : ', ']}${row.artifact}`);
-  const [first] = equal;
-  const same = first?.signature !== undefined && equal.every(({ signature }) => signature === first.signature);
   const list: Sentence = names.flat();
-  return same
-    ? say`These artifacts fit the log equally well: ${list}. The stack below is from the first; its innermost functions are the same in all of them.`
+  return sameCode
+    ? say`These artifacts fit the log equally well: ${list}. Their code is the same, and so is the stack; names and lines below are from the first.`
     : say`These artifacts fit the log equally well: ${list}. The stack below is from the first and may be wrong; name the right one with ${'/symbolize artifact=NAME'}.`;
 }
 

@@ -270,6 +270,7 @@ async function analyse(
   const input = (images: EngineInput['images']): EngineInput => ({
     logText: found.text,
     images,
+    ...(chosen?.tied === true && images.length > 0 ? { hasRival: true } : {}),
     ...(chosen?.hypervisorLength === undefined || images.length === 0 ? {} : { hypervisorLength: chosen.hypervisorLength }),
     ...(key === undefined ? {} : { question: keyText(key) }),
     context,
@@ -324,7 +325,7 @@ function solutionOf(
     summary: result.summary ?? '',
     ...(result.json === undefined ? {} : { json: result.json }),
     ...(result.annotated === undefined ? {} : { annotated: result.annotated }),
-    ...(verdict === undefined ? {} : { verdict: chosen?.tied === true ? ('ambiguous' as const) : verdict }),
+    ...(verdict === undefined ? {} : { verdict }),
     crashCount: result.crashCount,
     ...(result.signature === undefined ? {} : { signature: result.signature }),
     ...(result.suspectedMsr === undefined ? {} : { suspectedMsr: result.suspectedMsr }),

@@ -1,15 +1,20 @@
 /** Which of a run's artifacts the log came from: by evidence, names as a hint, ties told. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
+import { bytesSource } from '../../src/core/bytes/byte-source.js';
+import { openImage } from '../../src/core/image/open-image.js';
 import { commentEvent } from '../../src/demo/stand-in/events.js';
 import { addArtifact, addComment, addRun, answers, type StandIn } from '../../src/demo/stand-in/state.js';
 import { writeZip } from '../../src/demo/zip-writer.js';
 import { nameHint } from '../../src/github/artifacts.js';
+import { at, list } from '../../src/github/json.js';
+import { createPlatform } from '../../src/platform/node.js';
 import { type Outcome, origins, start } from '../build/github-world.js';
 import { workerEngine } from '../build/worker-engine.js';
 import { callCounts, caseLog, fixture, imageOfCase, questionText, scene } from '../e2e/scene.js';
 
 const patience = 60_000;
+const platform = createPlatform();
 const right = fixture(`images/${imageOfCase}/image.elf`);
 const wrong = fixture('images/amd64-gcc-O0/image.elf');
 
@@ -19,11 +24,31 @@ async function ask(standIn: StandIn, body: string): Promise<Outcome> {
 }
 
 const zipsAsked = (outcome: Outcome): number => outcome.recorded.filter(({ asked }) => asked.path.endsWith('/zip')).length;
+/** Where an answer says how the image fits. */
+const verdictsTold = (outcome: Outcome, standIn: StandIn) => ({
+  output: outcome.outputs.verdict,
+  json: at(
+    list(at(JSON.parse(Object.entries(outcome.saved).find(([name]) => name.endsWith('.json'))?.[1] ?? '{}'), 'images'))[0],
+    'verdict',
+  ),
+  headline: /\((match|probable|ambiguous|mismatch|unverifiable)\)/.exec(bodyOf(standIn))?.[1],
+});
 const bodyOf = (standIn: StandIn): string =>
   (answers(standIn)[0]?.body ?? '').replace(/<\/?code>/g, '').replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
 
 /** The same code with something else behind it: another file of the same build, as far as the log can tell. */
 const twin = Buffer.concat([right, Buffer.alloc(64)]);
+
+/** Other code, where no address of the log points: the last byte of `.text`. */
+function sibling(): Buffer {
+  const text = openImage(bytesSource(right), 'image.elf', platform).sections.find(({ name }) => name === '.text');
+  const code = text === undefined ? undefined : openImage(bytesSource(right), 'image.elf', platform).bytesAt(text.address, text.size);
+  if (code === undefined) throw new Error('the fixture has no .text');
+  const copy = Buffer.from(right);
+  const last = right.indexOf(code) + code.length - 1;
+  copy[last] = (copy[last] ?? 0) ^ 1;
+  return copy;
+}
 
 test.each([
   ['build-i386-O3', 'i386', 0],
@@ -109,20 +134,38 @@ test(
 );
 
 test(
-  'two that fit equally are an honest tie; the same bytes twice are none',
+  'two of the same code that fit equally are told, and believed; the same bytes twice are not worth a word',
   async () => {
     const { standIn, run } = scene({}, []);
     addArtifact(standIn, { runId: run.id, name: 'debug', bytes: writeZip([{ path: 'runtime.exe', bytes: right }]) });
     addArtifact(standIn, { runId: run.id, name: 'release', bytes: writeZip([{ path: 'runtime.exe', bytes: twin }]) });
     const outcome = await ask(standIn, questionText(run));
-    expect(outcome.outputs.verdict).toBe('ambiguous');
-    expect(bodyOf(standIn)).toContain('These artifacts fit the log equally well: debug, release.');
-    expect(bodyOf(standIn)).toContain('its innermost functions are the same in all of them');
+    expect(bodyOf(standIn)).toContain(
+      'These artifacts fit the log equally well: debug, release. Their code is the same, and so is the stack',
+    );
+    expect(verdictsTold(outcome, standIn)).toEqual({ output: 'match', json: 'match', headline: 'match' });
     const same = scene({}, []);
     for (const name of ['debug', 'release'])
       addArtifact(same.standIn, { runId: same.run.id, name, bytes: writeZip([{ path: 'runtime.exe', bytes: right }]) });
     const again = await ask(same.standIn, questionText(same.run));
     expect(again.outputs.verdict).toBe('match');
+    expect(bodyOf(same.standIn)).not.toContain('equally well');
+  },
+  patience,
+);
+
+test(
+  'two of other code that fit equally are ambiguous, in the headline, the JSON report and the output alike',
+  async () => {
+    const { standIn, run } = scene({}, []);
+    addArtifact(standIn, { runId: run.id, name: 'debug', bytes: writeZip([{ path: 'runtime.exe', bytes: right }]) });
+    addArtifact(standIn, { runId: run.id, name: 'release', bytes: writeZip([{ path: 'runtime.exe', bytes: sibling() }]) });
+    // without the printed SHA-1 nothing tells them apart
+    const outcome = await ask(standIn, questionText(run, caseLog.replace(/^.*\b(?:gold|comp) runtime:.*\n/gm, '')));
+    expect(verdictsTold(outcome, standIn)).toEqual({ output: 'ambiguous', json: 'ambiguous', headline: 'ambiguous' });
+    expect(bodyOf(standIn)).toContain(
+      'These artifacts fit the log equally well: debug, release. The stack below is from the first and may be',
+    );
   },
   patience,
 );

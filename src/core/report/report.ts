@@ -34,6 +34,8 @@ export interface ReportImage {
   readonly arch: Arch;
   /** Of the ELF's bytes. */
   readonly sha256: string;
+  /** Of addresses and bytes of its code: equal for builds that differ in nothing that can run. */
+  readonly codeSha256?: string;
   /** Runtime minus link address. */
   readonly bias: bigint;
   /** How the bias was found. */
