@@ -12,6 +12,7 @@ import { type Environment, readEnvironment } from '../../src/github/environment.
 import { cacheLimits, createImageCache } from '../../src/github/image-cache.js';
 import type { Artifact } from '../../src/github/runs.js';
 import { type Outcome, origins, start } from '../build/github-world.js';
+import { faultsOf, generator } from '../build/random-faults.js';
 import { workerEngine } from '../build/worker-engine.js';
 import { fixture, imageOfCase, questionText, scene } from '../e2e/scene.js';
 
@@ -122,6 +123,26 @@ describe('questions about one run', () => {
       const second = await ask(standIn, questionText(run));
       expect(second.outputs.verdict).toBe('match');
       expect(loads(second)).toBeGreaterThan(1);
+    },
+    patience,
+  );
+
+  test(
+    'forty random bad days leave nothing behind that is wrong',
+    async () => {
+      const { standIn, run } = scene({}, [imageOfCase]);
+      for (let seed = 1; seed <= 40; seed += 1) {
+        const random = generator(seed);
+        // deleted questions and cancelled jobs are another test's
+        const faults = faultsOf(random, standIn, 0, () => undefined);
+        await ask(standIn, questionText(run), faults);
+        for (const answer of answers(standIn)) standIn.comments.delete(answer.id);
+        for (const issue of standIn.issues.values()) Object.assign(issue, { locked: false });
+      }
+      const last = await ask(standIn, questionText(run));
+      expect(last.outputs.verdict).toBe('match');
+      expect(loads(last)).toBe(0);
+      expect(readdirSync(parts()).filter((name) => !/^[0-9a-f]{64}$/.test(name))).toEqual([]);
     },
     patience,
   );
