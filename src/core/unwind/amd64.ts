@@ -7,6 +7,7 @@ export const registers: RegisterSet = {
   names: ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'],
   calleeSaved: [3, 5, 12, 13, 14, 15],
   callerSaved: [0, 1, 2, 6, 7, 8, 9, 10, 11],
+  argumentRegisters: [7, 6, 2, 1, 8, 9],
   stackPointer: 'rsp',
   framePointer: 'rbp',
   programCounter: 'rip',

@@ -33,7 +33,7 @@ function wrap(set: RegisterSet, value: bigint): bigint {
 }
 
 /** Where a base lies: any register that points into it tells. */
-function baseAddress(set: RegisterSet, state: MachineState, registers: RegisterValues, baseId: number): bigint | undefined {
+export function baseAddress(set: RegisterSet, state: MachineState, registers: RegisterValues, baseId: number): bigint | undefined {
   for (const index of [SP, FP, ...set.calleeSaved, ...set.callerSaved]) {
     const held = state.register(index);
     const value = registers.get(index);

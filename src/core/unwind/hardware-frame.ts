@@ -1,19 +1,17 @@
 /**
- * Boundaries that no CALL made: frames that the CPU pushed, and the exit from a guest.
+ * Boundaries that no CALL made: frames that the CPU pushed.
  *
  * In: the state of an assembly stub. Out: what lies beyond it. Refuses to guess: the shape of the code says where a hardware frame lies, and its
  * values (PC in code, a selector, possible flags) must agree.
  */
 import { type RuntimeAddress, runtimeAddress } from '../addresses.js';
-import type { Registers } from '../log/crash-log.js';
 import type { AddressSpace } from './address-space.js';
 import { interruptedStackPointer as amd64StackPointer } from './amd64.js';
-import { savedAt } from './call-effects.js';
 import { type CodeStep, callerRegisters, type RegisterValues } from './caller.js';
 import { interruptedStackPointer as i386StackPointer } from './i386.js';
 import type { RegisterSet } from './registers.js';
 import type { StateAt } from './stack-depth.js';
-import { cfaBase, SP, sameValue, slotKey } from './values.js';
+import { cfaBase, SP, slotKey } from './values.js';
 
 export interface HardwareFrame {
   /** Stack address of the word that holds the PC. */
@@ -76,7 +74,8 @@ function stackPointer(set: RegisterSet, at: bigint, wordAt: (address: bigint) =>
   return set.arch === 'amd64' ? amd64StackPointer(at, wordAt) : i386StackPointer(at, wordAt);
 }
 
-const allRegisters = (set: RegisterSet): number[] => set.names.map((_, index) => index).filter((index) => index !== SP);
+/** All general registers but SP. */
+export const allRegisters = (set: RegisterSet): number[] => set.names.map((_, index) => index).filter((index) => index !== SP);
 
 /** A stub that ends in IRET and never in RET: where its IRET finds the frame, counted from the CFA. */
 export function interruptStubOffsets(from: StateAt): readonly number[] {
@@ -126,29 +125,4 @@ function vectorOf(set: RegisterSet, from: StateAt): number | undefined {
   const { sp } = state;
   const first = set.arch === 'amd64' ? state.register(7) : sp.kind === 'pointer' ? state.slots.get(slotKey(sp.base, sp.offset)) : undefined;
   return first?.kind === 'constant' && first.value >= 0 && first.value < 256 ? first.value : undefined;
-}
-
-/**
- * The entry from a guest: it saves every general register before anything else, and never comes back by RET or IRET. Out: the guest's registers;
- * SP is not among them, it lies in the VMCS.
- */
-export function guestRegistersOf(space: AddressSpace, step: CodeStep, registers: RegisterValues): Registers | undefined {
-  const { set, stack } = space;
-  const { from, cfa } = step;
-  if (!neverLeaves(from)) return undefined;
-  const wanted = allRegisters(set);
-  if (!wanted.every((index) => savedAt(from.state, index) !== undefined)) return undefined;
-  const saved = new Map<string, bigint>();
-  for (const index of wanted) {
-    const slot = savedAt(from.state, index);
-    const value = slot?.baseId === 0 ? stack.wordAt(asUintN(64, cfa + toBigInt(slot.offset))) : undefined;
-    if (value !== undefined) saved.set(set.names[index] ?? '', value);
-  }
-  for (const index of wanted) {
-    const name = set.names[index] ?? '';
-    const held = from.state.register(index);
-    const value = registers.get(index);
-    if (!saved.has(name) && value !== undefined && sameValue(held, { kind: 'entry', register: index })) saved.set(name, value);
-  }
-  return saved;
 }

@@ -7,6 +7,7 @@ export const registers: RegisterSet = {
   names: ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'],
   calleeSaved: [3, 5, 6, 7],
   callerSaved: [0, 1, 2],
+  argumentRegisters: [],
   stackPointer: 'esp',
   framePointer: 'ebp',
   programCounter: 'eip',

@@ -5,7 +5,6 @@
  * Refuses to guess: a return address that no CALL of the right target precedes is not taken here.
  */
 import { type FrameAddress, hex, linkAddress, type RuntimeAddress, runtimeAddress } from '../addresses.js';
-import type { Registers } from '../log/crash-log.js';
 import { type Sentence, say } from '../sentence.js';
 import type { AddressSpace, CodePlace, InnerEntries, ReturnSite } from './address-space.js';
 import { stepByTable, type TableStep } from './call-frame.js';
@@ -13,7 +12,8 @@ import type { Reach } from './call-sites.js';
 import { beginsStack, type CodeStep, type RegisterValues, stepByCode } from './caller.js';
 import type { CodeFunction } from './code-map.js';
 import type { FrameTrust } from './frame.js';
-import { guestRegistersOf, type HardwareFrame, hardwareFrameOf, interruptStubOffsets, neverLeaves } from './hardware-frame.js';
+import { type GuestRegisters, guestRegistersOf } from './guest-exit.js';
+import { type HardwareFrame, hardwareFrameOf, interruptStubOffsets, neverLeaves } from './hardware-frame.js';
 import type { StateAt } from './stack-depth.js';
 import { FP, SP } from './values.js';
 
@@ -35,7 +35,8 @@ export type Outcome =
       readonly notes: readonly Sentence[];
     }
   | { readonly kind: 'hardware'; readonly cfa: RuntimeAddress; readonly frame: HardwareFrame }
-  | { readonly kind: 'vm-exit'; readonly cfa: RuntimeAddress; readonly guest: Registers; readonly orderFrom: string }
+  /** `name`: of the entry. */
+  | { readonly kind: 'vm-exit'; readonly cfa: RuntimeAddress; readonly guest: GuestRegisters; readonly name: string }
   | { readonly kind: 'bottom'; readonly cfa?: RuntimeAddress; readonly detail: Sentence }
   | {
       readonly kind: 'lost';
@@ -212,8 +213,8 @@ function withoutCaller(space: AddressSpace, standing: Standing, step: CodeStep, 
   const slot = runtimeAddress(cfa - toBigInt(space.set.wordSize));
   const value = space.stack.wordAt(slot);
   if (neverLeaves(from)) {
-    const guest = guestRegistersOf(space, step, standing.registers);
-    if (guest !== undefined) return { kind: 'vm-exit', cfa, guest, orderFrom: name };
+    const guest = guestRegistersOf(space, step, standing.registers, standing.address, name);
+    if (guest !== undefined) return { kind: 'vm-exit', cfa, guest, name };
     const { map } = space.codeAt(standing.address.kind === 'return-address' ? standing.address.at - 1n : standing.address.at) ?? {};
     if (map !== undefined && !map.isEntered(from.analysis.fn.entry)) {
       const frame = hardwareFrameOf(space, step, standing.registers);

@@ -12,6 +12,8 @@ export interface RegisterSet {
   readonly names: readonly string[];
   readonly calleeSaved: readonly number[];
   readonly callerSaved: readonly number[];
+  /** Integers and pointers are passed in these, in order; empty where they are passed on the stack. */
+  readonly argumentRegisters: readonly number[];
   readonly stackPointer: string;
   readonly framePointer: string;
   readonly programCounter: string;

@@ -103,8 +103,9 @@ function follow(space: AddressSpace, start: Standing, frames: Draft[]): StopReas
         return { kind: 'end-of-stack', detail: outcome.detail };
       case 'vm-exit':
         current.kind = 'vm-exit';
-        current.guest = { registers: outcome.guest, orderFrom: outcome.orderFrom };
-        return { kind: 'end-of-stack', detail: say`${outcome.orderFrom} is entered when a guest exits: below it lies the guest` };
+        current.guest = { registers: outcome.guest.registers, orderFrom: outcome.guest.orderFrom };
+        current.notes.push(...outcome.guest.notes);
+        return { kind: 'end-of-stack', detail: say`${outcome.name} is entered when a guest exits: below it lies the guest` };
       case 'hardware': {
         const { frame } = outcome;
         current.kind = 'exception';
