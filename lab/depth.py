@@ -56,6 +56,8 @@ def faults(found, cfi):
     expected = {'keep': {'.eh_frame'}, 'merge': {'.data'}, 'debug': {'.debug_frame'}, 'drop': set()}[cfi]
     if set(found['table']['where']) != expected:
         words.append(f"rules from {sorted(found['table']['where'])}")
+    if found['expressed'] != found['expressions']:
+        words.append(f"{found['expressions'] - found['expressed']} expressions that were not compared")
     if not found['sameCode']:
         words.append('the link with the table kept has other code')
     if found['gaps']:
@@ -98,6 +100,8 @@ def main():
         print(f"| {' '.join(key[:2])} -O{key[2]} | {' | '.join(cells([by_row[r] for r in group]))} |")
     every = list(by_row.values())
     print(f"| **all** | {' | '.join(cells(every))} |")
+    code, covered = sum(b['codeBytes'] for b in every), sum(b['coveredBytes'] for b in every)
+    print(f'\nThe tables cover {number(covered)} of {number(code)} bytes of code; the rest is assembly without directives, and padding between functions.')
     print(TABLES)
     for cfi in matrix.FACTORS['cfi']:
         chosen = [b for row, b in by_row.items() if row[5] == cfi]
@@ -117,11 +121,12 @@ call-frame information dropped, kept, merged into `.data`, in `.debug_frame`) wa
 and held against `readelf --debug-dump=frames-interp` of the same link with the table kept, before every instruction that the table covers.
 
 "Instructions" are those compared, "at calls" those of them that call: what a return address needs. CFA and callee-saved registers: **wrong / unknown**. "Unreached":
-instructions, padding aside, that no path was found to. Three kinds of rows of the compilers' tables are counted apart, since there is nothing to hold against, or the table is at fault:
+instructions, padding aside, that no path was found to. Three kinds of rows are counted apart:
 
-- **expressions**: the CFA is an expression, which `readelf` does not print as an offset; it is neither right nor wrong here. Functions that align their frame on i386;
-- **popped**: Clang's table does not know that the callee popped words (`ret N`, structures returned on i386) until the next instruction makes up for it: behind by just as much;
-- **early**: GCC 12 at -Os says that the register which holds the CFA of an aligned frame is restored one POP too early.
+- **expressions**: the CFA is an expression (functions of GCC that align their frame), which `readelf` does not print. It is taken from the kept table and followed through the derived state:
+  the slot that it names must hold the CFA, and those of saved registers the entry values; where not, it counts under "CFA" or "saved registers";
+- **popped**: right behind a call whose callee pops words (`ret N`, structures returned on i386) Clang's table is behind by just as much until the next instruction makes up for it. The table is at fault;
+- **early**: GCC 12 says of the register which holds the CFA of an aligned frame that it is restored one POP too early. The table is at fault.
 
 | builds of | builds | instructions | at calls | CFA | saved registers | unreached | expressions | popped | early |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |'''

@@ -40,6 +40,11 @@ function ruleWord(map: CodeMap, rule: RegisterRule | undefined): string {
   }
 }
 
+/** What readelf leaves out where nothing changes in the whole entry: the state behind the CALL. */
+function entryRow({ set }: CodeMap, at: number): FrameRow {
+  return { at, cfa: `${set.stackPointer}+${set.wordSize}`, registers: new Map([['ra', `c-${set.wordSize}`]]) };
+}
+
 /** Whether both say the same: CFA, and every register that either has a rule for. */
 function sameRules(map: CodeMap, rules: FrameRules, row: FrameRow): boolean {
   const { cfa } = rules;
@@ -69,11 +74,11 @@ function countTable(image: Image, map: CodeMap, entries: readonly FrameEntry[]):
   for (const entry of entries) {
     for (const { at } of map.sweep(entry)) {
       const rules = frameRuleAt(image, linkAddress(at));
-      const row = rowAt(entry, at);
+      const row = rowAt(entry, at) ?? entryRow(map, at);
       if (rules === undefined) count.absent++;
       else {
         count.where[rules.where] = (count.where[rules.where] ?? 0) + 1;
-        if (row !== undefined && sameRules(map, rules, row)) count.equal++;
+        if (sameRules(map, rules, row)) count.equal++;
         else count.different.push(at.toString(16));
       }
     }
@@ -95,10 +100,8 @@ function differentLines(image: Image, asked: readonly Asked[]): string[] {
   });
 }
 
-/** Bytes of code that no entry of the table covers: assembly without directives, and padding between functions. */
-function uncovered(image: Image, entries: readonly FrameEntry[]): number {
-  const code = image.sections.filter(({ executable, hasBytes }) => executable && hasBytes).reduce((sum, { size }) => sum + size, 0);
-  return code - entries.reduce((sum, { start, end }) => sum + end - start, 0);
+function codeBytes(image: Image): number {
+  return image.sections.filter(({ executable, hasBytes }) => executable && hasBytes).reduce((sum, { size }) => sum + size, 0);
 }
 
 function executableBytes(image: Image): string {
@@ -114,16 +117,24 @@ for (const folder of process.argv.slice(2)) {
   const map = codeMapOf(image, platform.decode);
   const entries = readFrameTable(readFileSync(`${folder}/frames.txt`, 'utf8'));
   const asked = JSON.parse(readFileSync(`${folder}/lines.json`, 'utf8')) as Asked[]; // written by depth.py, shape as above
-  const { instructions, calls, expressions, explained, ...faults } = countDepths(image, map, entries, folder.includes('clang'));
+  const { instructions, calls, expressions, expressed, explained, ...faults } = countDepths(
+    image,
+    map,
+    entries,
+    folder.includes('clang'),
+    (at) => frameRuleAt(twin, at),
+  );
   console.log(
     JSON.stringify({
       folder,
       entries: entries.length,
       sameCode: executableBytes(image) === executableBytes(twin),
-      uncovered: uncovered(image, entries),
+      codeBytes: codeBytes(image),
+      coveredBytes: entries.reduce((sum, { start, end }) => sum + end - start, 0),
       instructions,
       calls,
       expressions,
+      expressed,
       explained,
       ...faults,
       table: countTable(image, map, entries),

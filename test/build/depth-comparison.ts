@@ -4,21 +4,28 @@
  * In: a code map and the rows. Out: counts, and the instructions that differ. Two known faults of the compilers' own tables are not held
  * against the code, but counted (`explained`). Used by the tests and by the lab's run over the whole matrix.
  */
+import type { LinkAddress } from '../../src/core/addresses.js';
+import { Cursor } from '../../src/core/bytes/cursor.js';
+import { dwarfRegisterName, type FrameRules } from '../../src/core/dwarf/frame.js';
 import type { Image } from '../../src/core/image/image.js';
 import type { Instruction } from '../../src/core/platform.js';
 import { calleePop, savedAt } from '../../src/core/unwind/call-effects.js';
 import type { CodeMap } from '../../src/core/unwind/code-map.js';
 import { stackDepths } from '../../src/core/unwind/stack-depth.js';
-import type { MachineState } from '../../src/core/unwind/values.js';
+import { type MachineState, sameValue, slotKey, unknown, type Value } from '../../src/core/unwind/values.js';
 import { type FrameEntry, type FrameRow, rowAt } from './frame-table.js';
 
 const { parseInt: toInteger } = Number;
+const DW_OP_deref = 0x06;
+const DW_OP_breg0 = 0x70;
 
 export interface DepthCount {
   instructions: number;
   calls: number;
-  /** CFA by an expression, which the table does not print. */
+  /** CFA by an expression, which readelf does not print. */
   expressions: number;
+  /** Those of them that were compared: `rulesAt`. */
+  expressed: number;
   wrong: string[];
   unknown: string[];
   unreached: string[];
@@ -35,6 +42,7 @@ export function emptyCount(): DepthCount {
     instructions: 0,
     calls: 0,
     expressions: 0,
+    expressed: 0,
     wrong: [],
     unknown: [],
     unreached: [],
@@ -66,6 +74,37 @@ export function compareCfa(map: CodeMap, state: MachineState, row: FrameRow | un
   return -held.offset === wanted ? 'equal' : 'wrong';
 }
 
+/** The slot that `DW_OP_bregN offset` names: all that compilers write for saved registers, and with `DW_OP_deref` behind it for CFAs. */
+function slotNamed(map: CodeMap, state: MachineState, expression: Uint8Array): Value | undefined {
+  const cursor = new Cursor(expression, 'expression', 0);
+  const register = map.set.names.indexOf(dwarfRegisterName(map.set.arch, cursor.u8() - DW_OP_breg0) ?? '');
+  const held = register < 0 ? unknown : state.register(register);
+  const offset = cursor.sleb();
+  if (cursor.left > 0) throw cursor.fail('unsupported', 'expression of a shape that no compiler of the fixtures writes');
+  return held.kind === 'pointer' ? state.slots.get(slotKey(held.base, held.offset + offset)) : undefined;
+}
+
+/** @returns `expression` where the rules are none of the known shape */
+export function compareCfaExpression(map: CodeMap, state: MachineState, rules: FrameRules | undefined): Verdict {
+  if (rules?.cfa.kind !== 'expression' || rules.cfa.expression.at(-1) !== DW_OP_deref) return 'expression';
+  const held = slotNamed(map, state, rules.cfa.expression.subarray(0, -1));
+  if (held?.kind !== 'pointer' || held.base.id !== 0) return 'unknown';
+  return held.offset === 0 ? 'equal' : 'wrong';
+}
+
+/** The entry value must lie where the expression says. */
+function compareSlot(map: CodeMap, state: MachineState, rules: FrameRules, register: number): Verdict {
+  for (const [number, rule] of rules.registers) {
+    if (rule.kind !== 'expression' || dwarfRegisterName(map.set.arch, number) !== map.set.names[register]) continue;
+    const held = slotNamed(map, state, rule.expression);
+    if (held?.kind === 'entry' && held.register === register) return 'equal';
+    // the register itself holds it, and the slot is free again
+    if (held === undefined && sameValue(state.register(register), { kind: 'entry', register })) return 'equal';
+    return held === undefined ? 'unknown' : 'wrong';
+  }
+  return 'equal';
+}
+
 function compareRegister(map: CodeMap, state: MachineState, row: FrameRow | undefined, register: number): 'equal' | 'wrong' | 'unknown' {
   const rule = row?.registers.get(map.set.names[register] ?? '') ?? 'u';
   const held = state.register(register);
@@ -77,6 +116,10 @@ function compareRegister(map: CodeMap, state: MachineState, row: FrameRow | unde
   return saved.baseId === 0 && saved.offset === toInteger(rule.slice(1), 10) ? 'equal' : 'wrong';
 }
 
+function hasExpressions(row: FrameRow | undefined): boolean {
+  return row !== undefined && [...row.registers.values()].some((word) => word.endsWith('exp'));
+}
+
 /**
  * GCC 12 says of the register that holds the CFA of an aligned frame that it is restored one POP too early (i386 -Os, use_aligned): it
  * still points at the frame, and its entry value still lies on the stack.
@@ -85,8 +128,17 @@ function restoredEarly(map: CodeMap, entry: FrameEntry, name: string): boolean {
   return name !== map.set.framePointer && entry.rows.some(({ cfa }) => cfa.startsWith(`${name}+`));
 }
 
-/** @param byClang whether Clang compiled it: `popsUnseen` */
-export function countDepths(image: Image, map: CodeMap, entries: readonly FrameEntry[], byClang: boolean): DepthCount {
+/**
+ * @param byClang whether Clang compiled it: `popsUnseen`
+ * @param rulesAt the rules of the same link with its table kept, whose expressions readelf does not print
+ */
+export function countDepths(
+  image: Image,
+  map: CodeMap,
+  entries: readonly FrameEntry[],
+  byClang: boolean,
+  rulesAt: (at: LinkAddress) => FrameRules | undefined = () => undefined,
+): DepthCount {
   const depths = stackDepths(map);
   const count = emptyCount();
   for (const entry of entries) {
@@ -107,11 +159,16 @@ export function countDepths(image: Image, map: CodeMap, entries: readonly FrameE
       const row = rowAt(entry, instruction.at);
       const plain = compareCfa(map, found.state, row, 0);
       const cfa = plain === 'wrong' && popped > 0 ? compareCfa(map, found.state, row, popped) : plain;
+      if (cfa === 'wrong' || cfa === 'unknown') count[cfa].push(where);
       if (cfa === 'expression') count.expressions++;
-      else if (cfa !== 'equal') count[cfa].push(where);
+      const rules = cfa === 'expression' || hasExpressions(row) ? rulesAt(instruction.at) : undefined;
+      const expressed = cfa === 'expression' ? compareCfaExpression(map, found.state, rules) : 'equal';
+      if (cfa === 'expression' && expressed !== 'expression') count.expressed++;
+      if (expressed === 'wrong' || expressed === 'unknown') count[expressed].push(`${where}: expression`);
       if (cfa === 'equal' && plain === 'wrong') count.explained.poppedArguments++;
       for (const register of map.set.calleeSaved) {
-        const outcome = compareRegister(map, found.state, row, register);
+        const plainly = compareRegister(map, found.state, row, register);
+        const outcome = plainly === 'equal' && rules !== undefined ? compareSlot(map, found.state, rules, register) : plainly;
         const name = map.set.names[register] ?? '';
         if (outcome === 'wrong' && restoredEarly(map, entry, name)) count.explained.restoredEarly++;
         else if (outcome === 'wrong') count.wrongRegisters.push(`${where}: ${name}`);
