@@ -2,7 +2,7 @@
  * One JSON line for each build folder named on the command line: derived stack depth, call-frame lookup and source lines of its
  * `runtime.exe` against what other tools said (`frames.txt`, `lines.json`). Bundled and run by `depth.py`.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { linkAddress } from '../src/core/addresses.js';
 import { bytesSource } from '../src/core/bytes/byte-source.js';
 import { dwarfRegisterName, type FrameRules, type RegisterRule } from '../src/core/dwarf/frame.js';
@@ -116,6 +116,7 @@ for (const folder of process.argv.slice(2)) {
   const twin = openImage(bytesSource(readFileSync(`${folder}/runtime-cfi.exe`)), 'runtime-cfi.exe', platform);
   const map = codeMapOf(image, platform.decode);
   const entries = readFrameTable(readFileSync(`${folder}/frames.txt`, 'utf8'));
+  const mended = `${folder}/mended.exe`;
   const asked = JSON.parse(readFileSync(`${folder}/lines.json`, 'utf8')) as Asked[]; // written by depth.py, shape as above
   const { instructions, calls, expressions, expressed, explained, ...faults } = countDepths(
     image,
@@ -138,6 +139,7 @@ for (const folder of process.argv.slice(2)) {
       explained,
       ...faults,
       table: countTable(image, map, entries),
+      ...(existsSync(mended) && { mended: countTable(openImage(bytesSource(readFileSync(mended)), 'mended.exe', platform), map, entries) }),
       asked: asked.length,
       differentLines: differentLines(image, asked),
       gaps: image.gaps.length,

@@ -104,7 +104,7 @@ def main():
 Written by `lab/table.py` from `fixtures/cases`. Frames **right / wrong / missing** against the emulator's own trace of every call; a function's inlined callees count with it.
 "Tail calls": frames that were left by a jump, inferred by name. "Honest stops": crashes whose stack we show shorter than it was, and say so. The other three got the same image
 and dump: gdb 13.1 without call-frame information (frames outside the code are not held against it), a walk along the saved frame pointers, and every word of the dump
-that points into the code, as `addr2line` over a raw scan would list them.
+that points into the code, as `addr2line` over a raw scan would list them. The derived depth over all 320 builds of the matrix is in [DEPTH.md](DEPTH.md).
 
 | build | crashes | ours | whole stacks | tail calls | honest stops | gdb | frame pointers | scan |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |""")
