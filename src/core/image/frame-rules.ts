@@ -10,6 +10,8 @@ import { type FrameRules, frameRules } from '../dwarf/frame.js';
 import { type Fde, type FrameSection, type FrameTableKind, fdeAt, readFrameTable } from '../dwarf/frame-entries.js';
 import { findFrameTables } from '../dwarf/frame-search.js';
 import { hasBytes, type SectionHeader, SHF, sectionBytes } from '../elf/elf-file.js';
+import type { Gap } from '../gap.js';
+import { say } from '../sentence.js';
 import type { Image } from './image.js';
 import { OpenedImage } from './open-image.js';
 
@@ -74,6 +76,30 @@ function frameSection(image: OpenedImage, header: SectionHeader, kind: FrameTabl
   };
 }
 
+/**
+ * LLD 14 writes the addresses of a table that a link script merges into `.data` too high by its distance from the section's beginning:
+ * then hardly an entry begins where a symbol does. Without symbols there is nothing to hold against the table.
+ */
+function beginFunctions(image: OpenedImage, fdes: readonly Fde[]): boolean {
+  let known = 0;
+  let beginning = 0;
+  for (const { start } of fdes) {
+    const found = image.symbolAt(start as LinkAddress); // inside the code, as the search has checked
+    if (found === undefined) continue;
+    known++;
+    if (found.offset === 0) beginning++;
+  }
+  return beginning * 2 >= known;
+}
+
+function misplaced(image: OpenedImage, section: string): Gap {
+  return {
+    kind: 'malformed',
+    where: image.path,
+    problem: say`The call-frame table inside ${section} is not used: most of its entries begin where no function does.`,
+  };
+}
+
 function searchUnmarked(image: OpenedImage): readonly Fde[] {
   const isCode = (start: number, end: number) => {
     const section = image.sectionAt(start as LinkAddress); // a value out of a table, checked here
@@ -84,7 +110,9 @@ function searchUnmarked(image: OpenedImage): readonly Fde[] {
     const isData = (header.flags & SHF.ALLOC) !== 0 && (header.flags & SHF.EXECINSTR) === 0 && hasBytes(header);
     if (!isData || header.size > SEARCHED_BYTES || tableKind(header) !== undefined) continue;
     const section = image.attempt(header.name, () => frameSection(image, header, 'eh'));
-    if (section !== undefined) found.push(...findFrameTables(section, isCode));
+    const fdes = section === undefined ? [] : findFrameTables(section, isCode);
+    if (beginFunctions(image, fdes)) found.push(...fdes);
+    else image.gaps.push(misplaced(image, header.name));
   }
   return found.sort((one, other) => one.start - other.start);
 }
