@@ -177,7 +177,7 @@ TABLES = '''
 The same builds: call-frame rules as the opened image answers them, wherever their table lies, against `readelf`'s (CFA and every register with a rule), and
 source lines of 200 random code addresses of each build against `llvm-symbolizer` (names, inline chain, files, lines, columns). "Merged" tables have no section header: they are found by their shape.
 LLD 14 writes the addresses in a merged table too high by the distance between the table and the beginning of `.data`. Such a table, whose
-last entries reach past the code, is refused as a whole, and the stack is worked out from the code; "mended" is the same table with that distance taken off. "Other code": builds whose executable bytes are not those of the link that `readelf` was asked about.
+last entries reach past the code or most of whose entries begin where no function does, is refused as a whole, and the stack is worked out from the code; "mended" is the same table with that distance taken off. "Other code": builds whose executable bytes are not those of the link that `readelf` was asked about.
 
 | call-frame information | builds | found in | rules equal | different | none | other code | addresses | lines different |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |'''
