@@ -81,3 +81,42 @@ export function callSiteParameters(debug: DebugInfo, site: number): CallSitePara
   }
   return parameters;
 }
+
+/** A jump by which a function is left for another (DW_AT_call_tail_call), by whichever of the two addresses the compiler gives. */
+export interface UnitTailCall {
+  /** The jump itself: Clang with DWARF 5. */
+  readonly at?: number;
+  /** Behind it: GCC, and both with DWARF 4. */
+  readonly returnAddress?: number;
+}
+
+const knownTails = new WeakMap<OpenUnit, readonly UnitTailCall[]>();
+
+export function tailCallsOf(debug: DebugInfo, open: OpenUnit): readonly UnitTailCall[] {
+  const before = knownTails.get(open);
+  if (before !== undefined) return before;
+  const found: UnitTailCall[] = [];
+  debug.walk(open, CALL_SITES, (entry) => {
+    const isGnu = entry.tag === D.DW_TAG_GNU_call_site;
+    if (!entry.flag(isGnu ? D.DW_AT_GNU_tail_call : D.DW_AT_call_tail_call)) return;
+    const at = isGnu ? undefined : entry.address(D.DW_AT_call_pc);
+    const returnAddress = entry.address(isGnu ? D.DW_AT_low_pc : D.DW_AT_call_return_pc);
+    found.push({ ...(at === undefined ? {} : { at }), ...(returnAddress === undefined ? {} : { returnAddress }) });
+  });
+  knownTails.set(open, found);
+  return found;
+}
+
+/** DWARF 5 §3.3.1.3: every tail call of the function has an entry. */
+const ALL_TAIL_CALLS = [
+  D.DW_AT_call_all_calls,
+  D.DW_AT_call_all_source_calls,
+  D.DW_AT_call_all_tail_calls,
+  D.DW_AT_GNU_all_tail_call_sites,
+  D.DW_AT_GNU_all_call_sites,
+  D.DW_AT_GNU_all_source_call_sites,
+];
+
+export function describesAllTailCalls(subprogram: Entry): boolean {
+  return ALL_TAIL_CALLS.some((attribute) => subprogram.flag(attribute));
+}

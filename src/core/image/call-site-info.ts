@@ -5,7 +5,14 @@
  * pointer. `undefined` where there is no entry: at -O0, in assembly, without debug information.
  */
 import { type LinkAddress, linkAddress } from '../addresses.js';
-import { callSiteIndex, callSitesOf, type UnitCallSite } from '../dwarf/call-sites.js';
+import {
+  callSiteIndex,
+  callSitesOf,
+  describesAllTailCalls,
+  tailCallsOf,
+  type UnitCallSite,
+  type UnitTailCall,
+} from '../dwarf/call-sites.js';
 import * as D from '../dwarf/constants.js';
 import type { DebugInfo } from '../dwarf/debug-info.js';
 import type { Image } from './image.js';
@@ -57,6 +64,51 @@ function describe(image: OpenedImage, debug: DebugInfo, site: UnitCallSite): Cal
   const name = image.functionName(origin);
   if (name === undefined) return common;
   return { ...common, origin: { name, entries: entriesOf(image, debug, origin, name) } };
+}
+
+/** Every call that returns to this address, tail calls aside: copies of inlined code may give one CALL several entries. */
+export function callsBefore(image: Image, returnAddress: LinkAddress): readonly CallSiteInfo[] {
+  if (!(image instanceof OpenedImage)) return [];
+  const found = image.attempt('call sites', () => {
+    const debug = image.debugInfo;
+    const open = debug?.unitAt(returnAddress - 1);
+    if (debug === undefined || open === undefined) return [];
+    const sites = callSitesOf(debug, open);
+    const result: CallSiteInfo[] = [];
+    for (let index = callSiteIndex(sites, returnAddress); index >= 0 && sites[index]?.returnAddress === returnAddress; index++) {
+      const site = sites[index];
+      if (site !== undefined && !site.isTailCall && result.length < MOST_CALLS) result.push(describe(image, debug, site));
+    }
+    return result;
+  });
+  return found ?? [];
+}
+
+/** Entries for one CALL that are looked at. */
+const MOST_CALLS = 16;
+
+/**
+ * Whether the debug information denies that the function at `entry` is left for another by its instruction at `jump`: it describes every
+ * tail call of this function, and none there.
+ */
+export function deniesTailCall(image: Image, entry: LinkAddress, jump: LinkAddress, length: number): boolean {
+  if (!(image instanceof OpenedImage)) return false;
+  const denied = image.attempt('tail calls', () => {
+    const debug = image.debugInfo;
+    const die = image.lookup(entry).functions.at(-1)?.die;
+    const subprogram = debug === undefined || die === undefined ? undefined : debug.entry(die);
+    if (debug === undefined || subprogram === undefined || !describesAllTailCalls(subprogram)) return false;
+    const ranges = subprogram.ranges();
+    if (ranges[0] !== entry || !ranges.some((start, place) => place % 2 === 0 && start <= jump && jump < (ranges[place + 1] ?? 0)))
+      return false;
+    const open = debug.unitOf(subprogram.offset);
+    if (open === undefined) return false;
+    const sites = tailCallsOf(debug, open);
+    const isHere = (site: UnitTailCall) => site.at === jump || site.returnAddress === jump + length;
+    const isNowhere = (site: UnitTailCall) => site.at === undefined && site.returnAddress === undefined;
+    return !sites.some((site) => isHere(site) || isNowhere(site));
+  });
+  return denied ?? false;
 }
 
 /** Own code of the entry, of another entry that completes it in the same unit, else the symbols of its name. */

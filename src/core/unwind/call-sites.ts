@@ -6,9 +6,11 @@
  */
 import type { LinkAddress } from '../addresses.js';
 import { linkAddress } from '../addresses.js';
+import { deniesTailCall } from '../image/call-site-info.js';
 import type { Image } from '../image/image.js';
 import type { Decode } from '../platform.js';
 import { type CodeFunction, type CodeMap, codeMapOf, isPushOfNext } from './code-map.js';
+import type { TailJump } from './flow.js';
 import type { StackDepths } from './stack-depth.js';
 
 export interface CallSite {
@@ -25,6 +27,8 @@ const LONGEST = 9;
 const TAIL_DEPTH = 8;
 /** Functions asked for their tail jumps in one search. */
 const TAIL_SEARCH = 400;
+/** Ways kept of one search. */
+const MOST_PATHS = 8;
 
 /** The CALL that ends exactly at `returnAddress`, where decoding from the beginning of its function meets one. */
 export function callBefore(image: Image, returnAddress: LinkAddress, decode: Decode): CallSite | undefined {
@@ -69,8 +73,13 @@ export type Reach =
   | { readonly how: 'direct' }
   /** Through functions that each end in a jump to the next; first the called one. Of each the jump that it left by, where it has only one there. */
   | { readonly how: 'tail'; readonly path: readonly CodeFunction[]; readonly jumps: readonly (LinkAddress | undefined)[] }
-  /** Through tail jumps, by more than one way. */
-  | { readonly how: 'tails'; readonly path: readonly CodeFunction[] }
+  /** Through tail jumps, by more than one way: some of them, or `areAll`. `inner`: where they lead. */
+  | {
+      readonly how: 'tails';
+      readonly paths: readonly (readonly CodeFunction[])[];
+      readonly areAll: boolean;
+      readonly inner: ReadonlySet<number>;
+    }
   /** The called function ends in a jump through a pointer, which can lead anywhere. */
   | { readonly how: 'indirect-tail'; readonly path: readonly CodeFunction[] }
   | { readonly how: 'indirect' };
@@ -84,21 +93,42 @@ export function reaches(depths: StackDepths, site: CallSite, inner: ReadonlySet<
   if (start === undefined) return undefined;
   // a call into the middle of a function
   if (inner.has(start.entry) && start.entry !== target) return { how: 'direct' };
-  const paths = tailPaths(depths, start, inner);
-  const [shortest] = [...paths].sort((a, b) => a.length - b.length);
-  if (shortest === undefined) return undefined;
-  return paths.length === 1
-    ? { how: 'tail', path: shortest, jumps: jumpsAlong(depths, shortest, inner) }
-    : { how: 'tails', path: shortest };
+  const { paths, areAll } = tailPaths(depths, start, inner);
+  const [first, second] = paths;
+  if (first === undefined) return undefined;
+  return second === undefined ? tailReach(depths, first, inner) : { how: 'tails', paths, areAll, inner };
 }
 
-function jumpsAlong(depths: StackDepths, path: readonly CodeFunction[], inner: ReadonlySet<number>): readonly (LinkAddress | undefined)[] {
-  return path.map((fn, index) => {
-    const next = path[index + 1];
-    const jumps = depths.analyze(fn).tailJumps.filter(({ target }) => (next === undefined ? inner.has(target) : target === next.entry));
-    const [only, other] = jumps;
+function tailReach(depths: StackDepths, path: readonly CodeFunction[], inner: ReadonlySet<number>): Extract<Reach, { how: 'tail' }> {
+  const jumps = path.map((_, index) => {
+    const [only, other] = jumpsFrom(depths, path, index, inner);
     return only === undefined || other !== undefined ? undefined : linkAddress(only.at);
   });
+  return { how: 'tail', path, jumps };
+}
+
+/** The jumps by which a function of the path leaves for the next. */
+function jumpsFrom(depths: StackDepths, path: readonly CodeFunction[], index: number, inner: ReadonlySet<number>): readonly TailJump[] {
+  const fn = path[index];
+  const next = path[index + 1];
+  if (fn === undefined) return [];
+  return depths.analyze(fn).tailJumps.filter(({ target }) => (next === undefined ? inner.has(target) : target === next.entry));
+}
+
+/** The one way that the debug information does not deny; `undefined` where it leaves none or several. */
+export function describedTail(depths: StackDepths, reach: Extract<Reach, { how: 'tails' }>): Extract<Reach, { how: 'tail' }> | undefined {
+  const { paths, areAll, inner } = reach;
+  // ways that were not found cannot be denied
+  if (!areAll) return undefined;
+  const { map } = depths;
+  const isDenied = (fn: CodeFunction, { at, how }: TailJump): boolean => {
+    // Compilers make conditional jumps of tail calls late, when their call sites are written down already.
+    if (how === 'branch') return false;
+    return deniesTailCall(map.image, fn.entry, linkAddress(at), map.instructionAt(at)?.length ?? 0);
+  };
+  const left = paths.filter((path) => path.every((fn, index) => jumpsFrom(depths, path, index, inner).some((jump) => !isDenied(fn, jump))));
+  const [only, other] = left;
+  return only === undefined || other !== undefined ? undefined : tailReach(depths, only, inner);
 }
 
 /** Of a jump to nowhere: whether the call can have led there, by itself or through a function that ends in a jump through a pointer. */
@@ -123,13 +153,22 @@ export function reachesAnywhere(depths: StackDepths, site: CallSite): Reach | un
 }
 
 /** Ways without a loop from `start` to one of `inner`, over tail jumps; two are enough to know that it is not the only one. */
-function tailPaths(depths: StackDepths, start: CodeFunction, inner: ReadonlySet<number>): readonly (readonly CodeFunction[])[] {
+function tailPaths(
+  depths: StackDepths,
+  start: CodeFunction,
+  inner: ReadonlySet<number>,
+): { readonly paths: readonly (readonly CodeFunction[])[]; readonly areAll: boolean } {
   const found: (readonly CodeFunction[])[] = [];
   const barren = new Set<number>();
   let asked = 0;
+  let areAll = true;
   const follow = (path: readonly CodeFunction[]): boolean => {
     const last = path[path.length - 1];
-    if (last === undefined || barren.has(last.entry) || path.length > TAIL_DEPTH || ++asked > TAIL_SEARCH) return false;
+    if (last === undefined || barren.has(last.entry)) return false;
+    if (path.length > TAIL_DEPTH || ++asked > TAIL_SEARCH) {
+      areAll = false;
+      return false;
+    }
     let leads = false;
     for (const target of new Set(depths.analyze(last).tailJumps.map((jump) => jump.target))) {
       if (inner.has(target)) {
@@ -140,11 +179,14 @@ function tailPaths(depths: StackDepths, start: CodeFunction, inner: ReadonlySet<
       const next = depths.map.entryAt(target);
       if (next === undefined || path.some((one) => one.entry === next.entry)) continue;
       if (follow([...path, next])) leads = true;
-      if (found.length > 8) return true;
+      if (found.length > MOST_PATHS) {
+        areAll = false;
+        return true;
+      }
     }
     if (!leads) barren.add(last.entry);
     return leads;
   };
   follow([start]);
-  return found;
+  return { paths: found, areAll };
 }

@@ -14,7 +14,8 @@ import type { CpuCrash, Registers } from '../log/crash-log.js';
 import type { Platform } from '../platform.js';
 import { type Sentence, say } from '../sentence.js';
 import { type AddressSpace, addressSpace, type CodePlace, type ReturnSite } from './address-space.js';
-import type { Reach } from './call-sites.js';
+import { callEvidence } from './call-evidence.js';
+import { describedTail, type Reach } from './call-sites.js';
 import type { RegisterValues } from './caller.js';
 import { type Recovered, type Search, scanForCaller, searchChain } from './chain-search.js';
 import type { CodeFunction } from './code-map.js';
@@ -157,12 +158,18 @@ function recover(space: AddressSpace, search: Search, above: bigint, lost: Lost)
   return searchChain(space, search, above, lost.inner, lost.framePointer) ?? scanForCaller(space, above, lost.inner);
 }
 
-function pushCaller(space: AddressSpace, frames: Draft[], inner: Draft, standing: Standing, from: ReturnSite, reach: Reach): void {
+function pushCaller(space: AddressSpace, frames: Draft[], inner: Draft, standing: Standing, from: ReturnSite, byCode: Reach): void {
   const trust = standing.trust;
+  const described = byCode.how === 'tails' ? describedTail(from.place.depths, byCode) : undefined;
+  const reach = described ?? byCode;
   if (reach.how === 'tail') pushTailFrames(frames, inner, trust, from, reach);
   const draft = draftOf(space, standing);
   draft.callVerified = true;
-  draft.callEvidence = evidenceOf(from, reach);
+  const { evidence, notes } = callEvidence(from, reach);
+  draft.callEvidence = evidence;
+  draft.notes.push(...notes);
+  if (described !== undefined)
+    draft.notes.push(say`several chains of jumps lead from the called function to the frame inside: DWARF's call sites leave one`);
   if (reach.how === 'tails')
     draft.notes.push(say`several chains of jumps lead from the called function to the frame inside: one of them ran`);
   frames.push(draft);
@@ -189,27 +196,6 @@ function pushTailFrames(
       ...(inner.cfa === undefined ? {} : { cfa: inner.cfa }),
       notes: [],
     });
-  }
-}
-
-function evidenceOf(from: ReturnSite, reach: Reach): Sentence {
-  const { map } = from.place;
-  const target = from.site.target;
-  const called = target === undefined ? undefined : (map.entryAt(target) ?? map.functionAt(target));
-  const name = nameOf(called, called === undefined ? undefined : { ...from.place, link: called.entry });
-  switch (reach.how) {
-    case 'direct':
-      return say`direct call of ${name}`;
-    case 'tail':
-      return say`direct call of ${name}, which ends in a jump towards the frame inside`;
-    case 'tails':
-      return say`direct call of ${name}, which ends in jumps towards the frame inside by more than one way`;
-    case 'indirect-tail':
-      return say`direct call of ${name}, which ends in a jump through a pointer`;
-    case 'indirect':
-      return say`call through a pointer`;
-    default:
-      return reach satisfies never;
   }
 }
 
