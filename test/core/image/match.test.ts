@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { analyze } from '../../../src/core/analyze.js';
 import { bytesSource } from '../../../src/core/bytes/byte-source.js';
-import { verdictOf } from '../../../src/core/image/match.js';
+import { verdictOf } from '../../../src/core/image/verdict.js';
 import { readLog } from '../../../src/core/log/read-log.js';
 import { toJson } from '../../../src/core/report/json.js';
 import type { MatchEvidence, Report, ReportImage } from '../../../src/core/report/report.js';
