@@ -29,6 +29,7 @@ import * as D from './constants.js';
 import { isAddressForm, readAddress, readUnsigned } from './form.js';
 import { readRanges, tombstone } from './ranges.js';
 import { type DebugSections, spend } from './sections.js';
+import { ownerAt } from './stretches.js';
 import type { Unit } from './unit.js';
 
 export interface Subroutines {
@@ -264,14 +265,5 @@ function flattenInTurn(found: FoundRanges): Pieces {
 
 /** Index of the innermost subroutine at the address; -1 for none. */
 export function subroutineAt(subroutines: Subroutines, address: number): number {
-  const { starts, ends, owners } = subroutines;
-  let low = 0;
-  let high = starts.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((starts[middle] ?? 0) <= address) low = middle + 1;
-    else high = middle;
-  }
-  const place = low - 1;
-  return place >= 0 && address < (ends[place] ?? 0) ? (owners[place] ?? -1) : -1;
+  return ownerAt(subroutines.starts, subroutines.ends, subroutines.owners, address);
 }

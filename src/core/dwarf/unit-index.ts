@@ -8,6 +8,7 @@ import { FormatError } from '../bytes/format-error.js';
 import type { Region } from '../bytes/region.js';
 import { sortedPlaces } from '../bytes/sorted-places.js';
 import { limits } from '../limits.js';
+import { ownerAt } from './stretches.js';
 import { readInitialLength } from './unit.js';
 
 export interface UnitRanges {
@@ -172,13 +173,5 @@ function lowest(heap: number[], open: ReadonlyMap<number, number>): number {
 
 /** Offset of the unit that holds the address; -1 for none. */
 export function unitAt(index: UnitIndex, address: number): number {
-  const { starts, ends, units } = index;
-  let low = 0;
-  let high = starts.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((starts[middle] ?? 0) <= address) low = middle + 1;
-    else high = middle;
-  }
-  return low > 0 && address < (ends[low - 1] ?? 0) ? (units[low - 1] ?? -1) : -1;
+  return ownerAt(index.starts, index.ends, index.units, address);
 }
